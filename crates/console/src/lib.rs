@@ -1,0 +1,1 @@
+//! The ledger's web face: axum pages, login, statements and exports.

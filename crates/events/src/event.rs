@@ -1,0 +1,209 @@
+//! The usage event: one row per (request, attempt, billed model, revision).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use units::{KeyId, RequestId, UnixMicros, Usd};
+
+use crate::{CacheState, Dialect, ErrorClass, FinishReason, Meters, UsageSource};
+
+/// What one attempt to answer one request used, cost and came to.
+///
+/// Attempt 0 means nothing was sent to a provider (a refusal, or an answer from the cache); attempts
+/// count from 1. The row with `decision.is_final` tells the outcome of the request as a whole.
+/// `node_id`, `epoch` and `seq`, the dedupe key, belong to the spool that holds the event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UsageEvent {
+    /// Which request, attempt and conversation.
+    pub ids: EventIds,
+    /// When.
+    pub times: Times,
+    /// Who pays.
+    pub attribution: Attribution,
+    /// Why it went where it went.
+    pub decision: Decision,
+    /// Which provider and model.
+    pub model: ModelNames,
+    /// What was called, and how large it was.
+    pub call: Call,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was used.
+    pub meters: Meters,
+    /// What it cost.
+    pub cost: Cost,
+    /// What the gateway's cache did.
+    pub cache: Cache,
+    /// Keyed hashes and counts that stand in for content.
+    pub privacy: Privacy,
+    /// The meter that reported it: `tollgate`, or the name of another gateway.
+    pub source: String,
+}
+
+/// Identity of an event and of the conversation around it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EventIds {
+    /// The request.
+    #[schemars(with = "String")]
+    pub request_id: RequestId,
+    /// 0 when nothing was sent, else 1, 2, … in the order tried.
+    pub attempt: u16,
+    /// 0 as first recorded; corrections count up.
+    pub revision: u16,
+    /// The client's trace id.
+    pub trace_id: Option<String>,
+    /// The client's session or conversation id.
+    pub session_id: Option<String>,
+    /// The client's parent request or span id.
+    pub parent_id: Option<String>,
+}
+
+/// Instants, UTC, by the gateway's clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Times {
+    /// The request's header had arrived; decides partition, price and budget window.
+    #[schemars(with = "i64")]
+    pub received_us: UnixMicros,
+    /// The first byte that could be forwarded had arrived from the provider.
+    #[schemars(with = "Option<i64>")]
+    pub first_byte_us: Option<UnixMicros>,
+    /// The attempt was over.
+    #[schemars(with = "i64")]
+    pub ended_us: UnixMicros,
+}
+
+/// Who pays and what for. Key policy first, then what the client said.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Attribution {
+    /// Organisation slug; empty when the request could not be authenticated.
+    pub organisation: String,
+    /// Team slug.
+    pub team: Option<String>,
+    /// Project slug.
+    pub project: Option<String>,
+    /// The virtual key.
+    #[schemars(with = "Option<String>")]
+    pub key_id: Option<KeyId>,
+    /// End user, as the client names them.
+    pub user: Option<String>,
+    /// Customer served.
+    pub customer: Option<String>,
+    /// Product feature.
+    pub feature: Option<String>,
+    /// Everything else the client attached, at most 32 pairs of 256 bytes.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The routing decision.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Decision {
+    /// Route (alias) the request matched.
+    pub route: Option<String>,
+    /// How targets are ordered: `ordered`.
+    pub strategy: Option<String>,
+    /// Why this target: `first`, or `failover:` and the class of the error before it.
+    pub reason: Option<String>,
+    /// This row tells the outcome of the request.
+    pub is_final: bool,
+    /// Same target tried again.
+    pub is_retry: bool,
+    /// Sent beside another attempt to win time.
+    pub is_hedge: bool,
+    /// Paid for an answer the client never received in full.
+    pub is_waste: bool,
+}
+
+/// The provider and the model under its four names.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelNames {
+    /// Provider id; `None` for attempt 0.
+    pub provider: Option<String>,
+    /// As the client wrote it.
+    pub asked: String,
+    /// As sent to the provider.
+    pub resolved: Option<String>,
+    /// As the provider's answer names it.
+    pub answered: Option<String>,
+    /// Id in the price book.
+    pub priced: Option<String>,
+}
+
+/// The call itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Call {
+    /// Operation: `chat`.
+    pub endpoint: String,
+    /// What the client spoke.
+    pub dialect_in: Option<Dialect>,
+    /// What the provider was spoken to in.
+    pub dialect_out: Option<Dialect>,
+    /// The client asked for a stream.
+    pub is_stream: bool,
+    /// Body received from the client, bytes.
+    pub request_bytes: u64,
+    /// Body sent to the client, bytes.
+    pub response_bytes: u64,
+}
+
+/// How the attempt ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Outcome {
+    /// HTTP status: of the answer to the client on the final row, else of the provider's answer;
+    /// `None` when there was none.
+    pub status: Option<u16>,
+    /// What kind of error, `None` for success.
+    pub error: Option<ErrorClass>,
+    /// Why the model stopped.
+    pub finish_reason: Option<FinishReason>,
+    /// The provider's own request id.
+    pub upstream_request_id: Option<String>,
+}
+
+/// Money, USD. `None` is unknown (an unpriced model), never zero.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cost {
+    /// At public list prices.
+    #[schemars(with = "Option<String>")]
+    pub list: Option<Usd>,
+    /// At the organisation's negotiated prices.
+    #[schemars(with = "Option<String>")]
+    pub contract: Option<Usd>,
+    /// What budgets and statements count: contract, corrected where the provider says so.
+    #[schemars(with = "Option<String>")]
+    pub billed: Option<Usd>,
+    /// The cost the provider's answer itself names.
+    #[schemars(with = "Option<String>")]
+    pub provider_reported: Option<Usd>,
+    /// Content hash of the price book used.
+    pub price_version: Option<String>,
+    /// Hash of the resolved rates, a key of the `rate_sets` table.
+    pub rate_set: Option<String>,
+    /// Where the quantities come from.
+    pub usage_source: UsageSource,
+    /// Service tier the provider says it served.
+    pub service_tier: Option<String>,
+}
+
+/// The gateway's own cache.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cache {
+    /// What it did.
+    pub state: CacheState,
+    /// What the answer would have cost.
+    #[schemars(with = "Option<String>")]
+    pub saved: Option<Usd>,
+}
+
+/// Stand-ins for content, which itself is never recorded.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Privacy {
+    /// Keyed blake3 of the messages, hexadecimal, 32 characters.
+    pub prompt_hash: Option<String>,
+    /// Keyed blake3 of the system prompt and tools, hexadecimal, 32 characters.
+    pub template_hash: Option<String>,
+    /// Parameters the provider cannot carry and the route agreed to drop.
+    pub dropped_params: Vec<String>,
+    /// Replacements made by redaction.
+    pub redactions: u32,
+}

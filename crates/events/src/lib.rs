@@ -1,0 +1,18 @@
+//! What the gateway records of a request: the usage event, its meters, attribution and outcome.
+//!
+//! This crate is the Rust mirror of `schemas/`. It must never know HTTP, SQL or a provider.
+
+mod column;
+mod event;
+mod frame;
+mod meter;
+mod names;
+
+pub use column::{COLUMNS, Column, ColumnType, SCHEMA_VERSION};
+pub use event::{
+    Attribution, Cache, Call, Cost, Decision, EventIds, ModelNames, Outcome, Privacy, Times,
+    UsageEvent,
+};
+pub use frame::{Frame, Intent, Settlement};
+pub use meter::{Meter, Meters};
+pub use names::{CacheState, Dialect, ErrorClass, Fault, FinishReason, UsageSource};

@@ -1,0 +1,1 @@
+//! Statements and allocation: what finance reads, computed in integers.

@@ -1,0 +1,1 @@
+//! The usage table: Delta committer, DataFusion queries and exports. All analytic SQL lives here.

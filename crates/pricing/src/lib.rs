@@ -1,0 +1,1 @@
+//! The price book, model resolution and the one pure function that prices a request.

@@ -1,0 +1,1 @@
+//! The transactional store: keys, budgets, sessions, audit. All transactional SQL lives here.

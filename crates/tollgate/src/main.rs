@@ -1,0 +1,2 @@
+//! One binary: LLM gateway and the ledger behind it.
+fn main() {}
