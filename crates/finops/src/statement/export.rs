@@ -1,0 +1,85 @@
+//! A statement as CSV (RFC 4180, UTF-8, CRLF): the lines, then one totals row, the same columns in
+//! each. It must never compute a figure: it writes those the statement holds.
+
+use csv::{Terminator, WriterBuilder};
+
+use super::{DISPLAY_DECIMALS, Figures, Statement, UNTAGGED};
+use crate::FinopsError;
+use crate::spreadsheet::neutralise;
+use units::Usd;
+
+/// The columns; quantities and amounts name their unit.
+const HEADER: [&str; 15] = [
+    "row_type",
+    "statement_id",
+    "organisation",
+    "team",
+    "period",
+    "zone",
+    "feature",
+    "customer",
+    "requests_count",
+    "unpriced_requests_count",
+    "input_tokens_count",
+    "output_tokens_count",
+    "cost_usd_exact",
+    "cost_usd_cents_rounded",
+    "content_digest",
+];
+
+impl Statement {
+    /// The statement as CSV. `row_type` is `line` or `total`, so that whoever sums a column can leave
+    /// the total out. Text is kept from running as a formula, see [`crate::neutralise`].
+    pub fn to_csv(&self) -> Result<String, FinopsError> {
+        let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+        let failed = |error: csv::Error| FinopsError::Encoding(error.to_string());
+        writer.write_record(HEADER).map_err(failed)?;
+        for line in &self.lines {
+            let names = [named(line.feature.as_deref()), named(line.customer.as_deref())];
+            let row = self.row("line", names, &line.figures, line.cost_displayed);
+            writer.write_record(row).map_err(failed)?;
+        }
+        let names = [String::new(), String::new()];
+        let row = self.row("total", names, &self.totals.figures, self.totals.cost_displayed);
+        writer.write_record(row).map_err(failed)?;
+        let bytes =
+            writer.into_inner().map_err(|error| FinopsError::Encoding(error.to_string()))?;
+        String::from_utf8(bytes).map_err(|error| FinopsError::Encoding(error.to_string()))
+    }
+
+    fn row(
+        &self,
+        row_type: &str,
+        [feature, customer]: [String; 2],
+        figures: &Figures,
+        displayed: Usd,
+    ) -> [String; HEADER.len()] {
+        [
+            row_type.to_owned(),
+            self.id.to_string(),
+            self.scope.organisation.to_string(),
+            self.scope.team.to_string(),
+            self.scope.period.to_string(),
+            neutralise(&self.scope.zone).into_owned(),
+            feature,
+            customer,
+            figures.requests.to_string(),
+            figures.unpriced_requests.to_string(),
+            figures.input_tokens.to_string(),
+            figures.output_tokens.to_string(),
+            figures.cost.to_string(),
+            displayed.to_fixed(DISPLAY_DECIMALS),
+            self.digest.clone(),
+        ]
+    }
+}
+
+/// A name as a cell. A client that calls itself `(untagged)` is marked as text like a formula, so that
+/// it cannot hide in the bucket.
+fn named(name: Option<&str>) -> String {
+    match name {
+        None => UNTAGGED.to_owned(),
+        Some(UNTAGGED) => format!("'{UNTAGGED}"),
+        Some(name) => neutralise(name).into_owned(),
+    }
+}

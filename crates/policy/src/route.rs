@@ -1,0 +1,57 @@
+//! Routes: an alias clients ask for, and the ordered targets that can answer it.
+
+use std::sync::Arc;
+
+/// What to do with the upstream when the client leaves in the middle of a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnClientGone {
+    /// Stop it and estimate what was used: cheaper where the provider stops billing.
+    #[default]
+    Cancel,
+    /// Read it to its end for the provider's own figures.
+    Drain,
+}
+
+/// One place that can answer: a provider and the model's name there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Provider id.
+    pub provider: String,
+    /// Model id as the provider names it.
+    pub model: String,
+    /// Longest wait for the first forwardable byte, milliseconds; the provider's own when absent.
+    pub ttfb_timeout_ms: Option<u64>,
+}
+
+/// An alias with its targets in order of preference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Name clients use as the model.
+    pub name: String,
+    /// Targets, first is preferred; at least one.
+    pub targets: Vec<Target>,
+    /// What to do when a client leaves.
+    pub on_client_gone: OnClientGone,
+    /// Whether a parameter that a target cannot carry is dropped (and named) instead of refused.
+    pub drop_params: bool,
+}
+
+/// Where one request may go, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The route chosen.
+    pub route: Arc<Route>,
+    /// How targets are ordered; recorded with each event.
+    pub strategy: &'static str,
+}
+
+/// Why no route was chosen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// Neither a route nor `provider/model`.
+    #[error("model `{0}` is not configured: GET /v1/models lists what this key can use")]
+    Unknown(String),
+    /// The key's policy does not include it.
+    #[error("this key may not use model `{0}`")]
+    Forbidden(String),
+}

@@ -1,0 +1,189 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::Scope;
+
+const NOVEMBER: UnixMicros = UnixMicros::new(1_793_800_000_000_000);
+const DECEMBER: UnixMicros = UnixMicros::new(1_796_200_000_000_000);
+
+fn slug(text: &str) -> Slug {
+    text.parse().unwrap()
+}
+
+fn budget(name: &str, scope: Scope, limit: &str) -> Budget {
+    Budget {
+        id: Budget::id_of(&slug("acme"), name),
+        name: name.into(),
+        organisation: slug("acme"),
+        scope,
+        limit: limit.parse().unwrap(),
+        on_tight: OnTight::Clamp,
+        on_unpriced: OnUnpriced::Deny,
+    }
+}
+
+fn treasury(budgets: &[Budget]) -> Arc<Treasury> {
+    let treasury = Arc::new(Treasury::new(BillingZone::UTC));
+    treasury.configure(budgets);
+    treasury
+}
+
+/// A request that costs at most `max` tokens of $1 a million each.
+fn quote(max: u64) -> Quote {
+    Quote {
+        fixed: Usd::ZERO,
+        output_per_million: Usd::from_dollars(1),
+        output_tokens_max: max,
+        output_tokens_usual: max,
+    }
+}
+
+fn admit(
+    treasury: &Arc<Treasury>,
+    team: &str,
+    at: UnixMicros,
+    quote: Option<&Quote>,
+) -> Result<Reservation, Box<Denial>> {
+    treasury.admit(&Admission { team: &slug(team), at, quote })
+}
+
+#[test]
+fn every_budget_that_covers_a_request_must_have_room_and_all_are_charged() {
+    let treasury = treasury(&[
+        budget("all", Scope::Organisation, "0.000010"),
+        budget("search", Scope::Team(slug("search")), "0.000006"),
+    ]);
+    let first = admit(&treasury, "search", NOVEMBER, Some(&quote(6))).unwrap();
+    first.settle("0.000006".parse().unwrap());
+    let denial = admit(&treasury, "search", NOVEMBER, Some(&quote(1))).unwrap_err();
+    assert_eq!((denial.cause, denial.budget.name.as_str()), (DenialCause::Exhausted, "search"));
+    assert_eq!(denial.budget.scope, "team:search");
+    assert_eq!(denial.budget.resets_at.to_string(), "2026-12-01T00:00:00Z");
+    // Another team still has the four that are left of the organisation's ten.
+    admit(&treasury, "support", NOVEMBER, Some(&quote(4))).unwrap().release();
+    let denial = admit(&treasury, "support", NOVEMBER, Some(&quote(5))).unwrap_err();
+    assert_eq!(denial.budget.name, "all");
+}
+
+#[test]
+fn a_guard_lost_before_sending_releases_and_after_sending_settles_in_full() {
+    let treasury = treasury(&[budget("all", Scope::Organisation, "1")]);
+    drop(admit(&treasury, "a", NOVEMBER, Some(&quote(10))).unwrap());
+    assert_eq!(treasury.status(NOVEMBER)[0].spent, Usd::ZERO);
+    let mut sent = admit(&treasury, "a", NOVEMBER, Some(&quote(10))).unwrap();
+    sent.mark_sent();
+    drop(sent);
+    let status = &treasury.status(NOVEMBER)[0];
+    assert_eq!((status.spent, status.reserved), ("0.00001".parse().unwrap(), Usd::ZERO));
+}
+
+#[test]
+fn a_new_month_starts_empty_and_late_settlements_stay_with_the_old_one() {
+    let treasury = treasury(&[budget("all", Scope::Organisation, "0.00001")]);
+    let old = admit(&treasury, "a", NOVEMBER, Some(&quote(10))).unwrap();
+    assert!(admit(&treasury, "a", NOVEMBER, Some(&quote(1))).is_err());
+    let new = admit(&treasury, "a", DECEMBER, Some(&quote(10))).unwrap();
+    old.settle("0.00001".parse().unwrap());
+    let status = &treasury.status(DECEMBER)[0];
+    assert_eq!((status.spent, status.reserved), (Usd::ZERO, "0.00001".parse().unwrap()));
+    new.release();
+}
+
+#[test]
+fn spending_before_a_restart_counts_whichever_comes_first_budget_or_amount() {
+    let search = budget("search", Scope::Team(slug("search")), "1");
+    let treasury = Arc::new(Treasury::new(BillingZone::UTC));
+    treasury.restore(search.id, NOVEMBER, Usd::from_dollars(1));
+    treasury.configure(std::slice::from_ref(&search));
+    assert!(admit(&treasury, "search", NOVEMBER, Some(&quote(1))).is_err());
+    treasury.restore(search.id, NOVEMBER, Usd::ZERO);
+    assert!(admit(&treasury, "search", NOVEMBER, Some(&quote(1))).is_ok());
+}
+
+#[test]
+fn a_model_without_a_price_is_refused_only_where_a_budget_says_so() {
+    let strict = budget("strict", Scope::Team(slug("a")), "1");
+    let lax = Budget { on_unpriced: OnUnpriced::Allow, ..budget("lax", Scope::Organisation, "1") };
+    let treasury = treasury(&[strict, lax]);
+    let denial = admit(&treasury, "a", NOVEMBER, None).unwrap_err();
+    assert_eq!(denial.cause, DenialCause::Unpriced);
+    assert!(admit(&treasury, "b", NOVEMBER, None).is_ok());
+}
+
+#[test]
+fn a_request_no_window_could_pay_for_is_told_so() {
+    let treasury = treasury(&[budget("all", Scope::Organisation, "0.000001")]);
+    let denial = admit(&treasury, "a", NOVEMBER, Some(&quote(2))).unwrap_err();
+    assert_eq!(denial.cause, DenialCause::NeverFits);
+}
+
+#[test]
+fn reconfiguring_keeps_what_was_spent() {
+    let mut search = budget("search", Scope::Team(slug("search")), "1");
+    let treasury = treasury(std::slice::from_ref(&search));
+    admit(&treasury, "search", NOVEMBER, Some(&quote(5))).unwrap().settle(Usd::from_pico(9));
+    search.limit = Usd::from_dollars(2);
+    treasury.configure(&[search]);
+    let status = &treasury.status(NOVEMBER)[0];
+    assert_eq!((status.spent, status.limit), (Usd::from_pico(9), Usd::from_dollars(2)));
+}
+
+#[test]
+fn concurrent_clients_spend_most_of_a_cap_and_never_pass_it() {
+    // 64 clients, answers of 50 tokens where the client allows 400: the cap is 20,000 answers' worth.
+    let treasury = treasury(&[budget("all", Scope::Organisation, "1")]);
+    let ask = Quote { output_tokens_usual: 64, ..quote(400) };
+    let first_denial: Vec<Usd> = std::thread::scope(|scope| {
+        let client = || {
+            loop {
+                match admit(&treasury, "a", NOVEMBER, Some(&ask)) {
+                    Ok(reservation) => {
+                        std::thread::yield_now();
+                        reservation.settle(Usd::from_pico(50_000_000));
+                    }
+                    Err(denial) => return denial.budget.spent,
+                }
+            }
+        };
+        let clients: Vec<_> = (0..64).map(|_| scope.spawn(client)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    let status = &treasury.status(NOVEMBER)[0];
+    assert!(status.spent <= status.limit, "{status:?}");
+    assert_eq!((status.reserved, status.overshoot), (Usd::ZERO, Usd::ZERO));
+    let least = first_denial.into_iter().min().unwrap();
+    assert!(least >= "0.90".parse().unwrap(), "first denial at {least}");
+}
+
+proptest! {
+    #[test]
+    fn counters_equal_settled_plus_live_reservations(
+        steps in proptest::collection::vec((0_u8..4, 1_u64..200, 0_i128..300_000_000), 1..200),
+    ) {
+        let treasury = treasury(&[budget("all", Scope::Organisation, "0.005")]);
+        let mut live: Vec<Reservation> = Vec::new();
+        let mut settled = Usd::ZERO;
+        let mut excess = Usd::ZERO;
+        for (step, tokens, cost) in steps {
+            match (step, live.pop()) {
+                (0, reservation) => {
+                    live.extend(reservation);
+                    live.extend(admit(&treasury, "a", NOVEMBER, Some(&quote(tokens))).ok());
+                }
+                (1, Some(reservation)) => {
+                    let cost = Usd::from_pico(cost);
+                    excess += cost.saturating_sub_to_zero(reservation.hold().amount);
+                    settled += cost;
+                    reservation.settle(cost);
+                }
+                (2, Some(reservation)) => reservation.release(),
+                (_, reservation) => drop(reservation),
+            }
+            let status = &treasury.status(NOVEMBER)[0];
+            let held: Usd = live.iter().map(|reservation| reservation.hold().amount).sum();
+            prop_assert_eq!((status.spent, status.reserved), (settled, held));
+            prop_assert_eq!(status.overshoot, excess);
+            prop_assert!(status.spent + status.reserved <= status.limit + excess);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The SQLite implementation: one file per aggregate, over one [`database::Database`].
+//!
+//! It must never be named outside this crate: callers hold the traits.
+
+mod audit;
+mod database;
+mod instance;
+mod keys;
+mod login_links;
+mod organisations;
+mod rows;
+mod sessions;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use units::Clock;
+
+use crate::{Store, StoreError};
+use database::Database;
+
+/// Opens the file and hands out every aggregate over it.
+pub(crate) async fn open(
+    path: PathBuf,
+    busy_timeout: Duration,
+    clock: Arc<dyn Clock>,
+) -> Result<Store, StoreError> {
+    let db = match Database::open(&path, busy_timeout, clock).await {
+        Ok(db) => Arc::new(db),
+        Err(problem) => return Err(StoreError::Open { path, problem: Box::new(problem) }),
+    };
+    Ok(Store {
+        organisations: Arc::new(organisations::SqliteOrganisations::new(Arc::clone(&db))),
+        keys: Arc::new(keys::SqliteKeys::new(Arc::clone(&db))),
+        login_links: Arc::new(login_links::SqliteLoginLinks::new(Arc::clone(&db))),
+        sessions: Arc::new(sessions::SqliteSessions::new(Arc::clone(&db))),
+        audit: Arc::new(audit::SqliteAudit::new(Arc::clone(&db))),
+        instance: Arc::new(instance::SqliteInstance::new(db)),
+    })
+}

@@ -1,0 +1,92 @@
+//! What must be on the machine: system packages, and the clients tests call the gateway with.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{cache, program, root, run, works};
+
+/// Makes sure of Debian packages, each told by a program it brings. Installs them where it may,
+/// else says how.
+pub(crate) fn packages(wanted: &[(&str, &str)]) -> Result<()> {
+    let missing: Vec<&str> = wanted
+        .iter()
+        .filter(|(program, _)| !works("sh", &["-c", &format!("command -v {program}")]))
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let by_hand = format!("sudo apt-get update && sudo apt-get install -y {}", missing.join(" "));
+    let is_root = works("sh", &["-c", "test \"$(id -u)\" = 0"]);
+    let prefix: &[&str] = match (is_root, works("sudo", &["-n", "true"])) {
+        (true, _) => &[],
+        (false, true) => &["sudo", "-n"],
+        (false, false) => bail!("these packages are missing, install them with: {by_hand}"),
+    };
+    let apt = |arguments: &[&str]| {
+        let words: Vec<&str> =
+            prefix.iter().chain(&["apt-get", "-qq"]).chain(arguments).copied().collect();
+        let mut command = program(words[0], &words[1..]);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        run(command)
+    };
+    apt(&["update"])?;
+    let install: Vec<&str> = ["install", "-y"].into_iter().chain(missing).collect();
+    apt(&install).with_context(|| format!("by hand: {by_hand}"))
+}
+
+/// What every build needs.
+pub(crate) fn build() -> Result<()> {
+    packages(&[("cmake", "cmake"), ("cc", "build-essential")])
+}
+
+/// What the tests need beside that: the official SDKs, DuckDB, and a browser.
+pub(crate) fn clients() -> Result<()> {
+    packages(&[("python3", "python3-venv"), ("npm", "npm"), ("chromium", "chromium")])?;
+    python()?;
+    node()
+}
+
+/// The Python environment of the tests; made anew when its requirements change.
+pub(crate) fn python() -> Result<PathBuf> {
+    let requirements = root().join("tests/clients/requirements.txt");
+    let venv = cache()?.join("python");
+    refresh(&venv, &requirements, || {
+        run(program("python3", &["-m", "venv", &venv.to_string_lossy()]))?;
+        let pip = venv.join("bin/pip").to_string_lossy().into_owned();
+        let list = requirements.to_string_lossy();
+        run(program(&pip, &["install", "--quiet", "--disable-pip-version-check", "-r", &list]))
+    })?;
+    Ok(venv.join("bin/python"))
+}
+
+/// The npm packages of the tests; installed anew when their lock changes.
+fn node() -> Result<()> {
+    let lock = root().join("tests/clients/package-lock.json");
+    let modules = cache()?.join("node");
+    refresh(&modules, &lock, || {
+        fs::create_dir_all(&modules)?;
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(root().join("tests/clients").join(file), modules.join(file))?;
+        }
+        let prefix = modules.to_string_lossy();
+        run(program("npm", &["ci", "--silent", "--no-audit", "--no-fund", "--prefix", &prefix]))
+    })
+}
+
+/// Runs `make` unless `directory` was made from the same `recipe` before.
+fn refresh(directory: &PathBuf, recipe: &PathBuf, make: impl FnOnce() -> Result<()>) -> Result<()> {
+    let wanted = fs::read(recipe).with_context(|| format!("cannot read {}", recipe.display()))?;
+    let mark = directory.join(".made-from");
+    if fs::read(&mark).is_ok_and(|made_from| made_from == wanted) {
+        return Ok(());
+    }
+    if directory.exists() {
+        fs::remove_dir_all(directory)?;
+    }
+    make()?;
+    fs::write(mark, wanted)?;
+    Ok(())
+}
