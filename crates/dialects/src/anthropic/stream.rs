@@ -1,0 +1,210 @@
+//! A streamed answer of this dialect read into neutral steps.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::reply::{BlockBody, error, note_stop};
+use super::usage::Tally;
+use crate::chat::StreamEvent;
+use crate::error::StreamError;
+use crate::json::Text;
+use crate::reply::Facts;
+use crate::request::without_position;
+use crate::sse::Event;
+use crate::wire::StreamDecoder;
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    message: Option<MessageBody<'a>>,
+    #[serde(borrow)]
+    content_block: Option<BlockBody<'a>>,
+    #[serde(borrow)]
+    delta: Option<DeltaBody<'a>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct MessageBody<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    model: Option<Text<'a>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct DeltaBody<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
+    #[serde(borrow)]
+    thinking: Option<Text<'a>>,
+    #[serde(borrow)]
+    signature: Option<Text<'a>>,
+    #[serde(borrow)]
+    partial_json: Option<Text<'a>>,
+    #[serde(borrow)]
+    stop_reason: Option<Text<'a>>,
+}
+
+/// One stream. Blocks come one after the other, so that only the open one is remembered.
+#[derive(Default)]
+pub(super) struct MessageDecoder {
+    tally: Tally,
+    call: Option<OpenCall>,
+    calls: u32,
+}
+
+/// A call of a tool whose arguments are arriving.
+struct OpenCall {
+    index: u32,
+    /// Arguments told at the start, for providers that send no pieces.
+    whole: String,
+    has_pieces: bool,
+}
+
+impl MessageDecoder {
+    fn block_start<'e>(
+        &mut self,
+        block: BlockBody<'e>,
+        facts: &mut Facts,
+        steps: &mut Vec<StreamEvent<'e>>,
+    ) {
+        self.call = None;
+        match block.kind.as_str() {
+            "text" => text(block.text, facts, steps, StreamEvent::Text),
+            "thinking" => text(block.thinking, facts, steps, StreamEvent::Thinking),
+            "redacted_thinking" => {
+                steps.extend(block.data.map(|data| StreamEvent::RedactedThinking(data.0)));
+            }
+            "tool_use" => {
+                let index = self.calls;
+                self.calls = self.calls.saturating_add(1);
+                let whole = block.input.map_or("{}", RawValue::get).to_owned();
+                self.call = Some(OpenCall { index, whole, has_pieces: false });
+                let name = block.name.unwrap_or_default().0;
+                facts.output.push(&name);
+                let id = block.id.unwrap_or_default().0;
+                steps.push(StreamEvent::ToolCall { index, id, name });
+            }
+            // The provider's own tools and their results.
+            _ => {}
+        }
+    }
+
+    fn block_delta<'e>(
+        &mut self,
+        delta: DeltaBody<'e>,
+        facts: &mut Facts,
+        steps: &mut Vec<StreamEvent<'e>>,
+    ) {
+        let kind = delta.kind.as_ref().map_or("", Text::as_str);
+        match kind {
+            "text_delta" => text(delta.text, facts, steps, StreamEvent::Text),
+            "thinking_delta" => text(delta.thinking, facts, steps, StreamEvent::Thinking),
+            "signature_delta" => {
+                let signature = delta.signature.filter(|text| !text.0.is_empty());
+                steps.extend(signature.map(|text| StreamEvent::ThinkingSignature(text.0)));
+            }
+            "input_json_delta" => {
+                let Some(call) = &mut self.call else { return };
+                let piece = delta.partial_json.unwrap_or_default();
+                call.has_pieces |= !piece.0.is_empty();
+                let index = call.index;
+                let wrap = |json| StreamEvent::ToolArguments { index, json };
+                text(Some(piece), facts, steps, wrap);
+            }
+            // Citations and what may come.
+            _ => {}
+        }
+    }
+
+    /// A call that got no pieces has the arguments told at its start, none meaning `{}`.
+    fn block_stop<'e>(&mut self, facts: &mut Facts, steps: &mut Vec<StreamEvent<'e>>) {
+        if let Some(call) = self.call.take().filter(|call| !call.has_pieces) {
+            facts.output.push(&call.whole);
+            let json = Cow::Owned(call.whole);
+            steps.push(StreamEvent::ToolArguments { index: call.index, json });
+        }
+    }
+
+    fn message_start(&mut self, message: MessageBody<'_>, facts: &mut Facts) {
+        facts.id = message.id.map(|text| text.0.into_owned());
+        facts.model = message.model.map(|text| text.0.into_owned());
+        if let Some(usage) = message.usage {
+            self.tally.report(usage.get(), facts);
+            // Output is only begun: what the start tells of it is no total.
+            facts.is_usage_partial = true;
+        }
+    }
+}
+
+/// A piece of text that says something becomes a step and is counted.
+fn text<'e>(
+    piece: Option<Text<'e>>,
+    facts: &mut Facts,
+    steps: &mut Vec<StreamEvent<'e>>,
+    wrap: impl FnOnce(Cow<'e, str>) -> StreamEvent<'e>,
+) {
+    if let Some(piece) = piece.filter(|piece| !piece.0.is_empty()) {
+        facts.output.push(&piece.0);
+        steps.push(wrap(piece.0));
+    }
+}
+
+impl StreamDecoder for MessageDecoder {
+    fn decode<'e>(
+        &mut self,
+        event: &'e Event<'_>,
+        facts: &mut Facts,
+        steps: &mut Vec<StreamEvent<'e>>,
+    ) -> Result<(), StreamError> {
+        let data = event.data.trim_ascii();
+        if data.is_empty() || data == b"[DONE]" {
+            return Ok(());
+        }
+        let garbage = |what: &str| StreamError::Garbage(what.to_owned());
+        let json = std::str::from_utf8(data).map_err(|_| garbage("an event is not UTF-8"))?;
+        let body: Body<'e> =
+            serde_json::from_str(json).map_err(|e| garbage(&without_position(&e)))?;
+        match body.kind.as_str() {
+            "message_start" => {
+                let message = body.message.ok_or_else(|| garbage("a start without a message"))?;
+                self.message_start(message, facts);
+            }
+            "content_block_start" => {
+                let block = body.content_block.ok_or_else(|| garbage("a start without a block"))?;
+                self.block_start(block, facts, steps);
+            }
+            "content_block_delta" => {
+                let delta = body.delta.ok_or_else(|| garbage("a step without a delta"))?;
+                self.block_delta(delta, facts, steps);
+            }
+            "content_block_stop" => self.block_stop(facts, steps),
+            "message_delta" => {
+                if let Some(usage) = body.usage {
+                    self.tally.report(usage.get(), facts);
+                    facts.is_usage_partial = false;
+                }
+                if let Some(native) = body.delta.and_then(|delta| delta.stop_reason) {
+                    note_stop(facts, native.as_str());
+                    steps.push(StreamEvent::Finish);
+                }
+            }
+            "message_stop" => steps.push(StreamEvent::Done),
+            "ping" => steps.push(StreamEvent::KeepAlive),
+            "error" => return Err(error(json).into()),
+            // Kinds to come are no reason to end an answer.
+            _ => {}
+        }
+        Ok(())
+    }
+}

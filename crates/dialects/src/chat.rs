@@ -1,0 +1,14 @@
+//! The neutral chat: what a conversation says, whatever dialect it arrived in.
+//!
+//! Text is borrowed from the body. Nothing here may name a dialect or a provider: a translation is a
+//! decoder of one dialect followed by an encoder of another, and this is all they share.
+
+mod reply;
+mod request;
+mod stream;
+
+pub(crate) use reply::{ChatReply, OutputPart};
+pub(crate) use request::{
+    ChatRequest, Content, Effort, Image, Part, ResponseFormat, Role, Sampling, Tool, ToolChoice, Turn,
+};
+pub(crate) use stream::StreamEvent;

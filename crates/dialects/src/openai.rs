@@ -1,0 +1,82 @@
+//! OpenAI's chat completions and everything compatible with it, as clients and providers speak it.
+//!
+//! Providers differ in what they report, not in who they are: quirks are recognised by the fields
+//! present, never by a provider's name. This folder must never know another dialect.
+
+mod chunk;
+mod decode;
+mod encode;
+mod error;
+mod native;
+mod parts;
+mod peek;
+mod request;
+mod stream;
+mod usage;
+
+use bytes::Bytes;
+use units::Secret;
+
+use crate::chat::{ChatReply, ChatRequest};
+use crate::error::ErrorBody;
+use crate::models::ModelEntry;
+use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
+use crate::request::{Encoded, Peek, RequestError, Target};
+use crate::wire::{ClientSide, Endpoint, EventPass, Headers, NativePair, StreamEncoder};
+
+/// The dialect.
+pub(crate) struct Openai;
+
+impl Endpoint for Openai {
+    fn path(&self) -> &'static str {
+        "/chat/completions"
+    }
+
+    fn auth_headers(&self, secret: &Secret) -> Headers {
+        vec![("authorization", format!("Bearer {}", secret.expose()))]
+    }
+}
+
+impl ClientSide for Openai {
+    fn peek(&self, body: &[u8]) -> Result<Peek, RequestError> {
+        peek::peek(body)
+    }
+
+    fn decode_request<'a>(&self, body: &'a str) -> Result<ChatRequest<'a>, RequestError> {
+        decode::request(body)
+    }
+
+    fn encode_reply(&self, reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext) -> Vec<u8> {
+        encode::reply(reply, facts, context)
+    }
+
+    fn stream_encoder(&self, context: ReplyContext) -> Box<dyn StreamEncoder> {
+        Box::new(chunk::ChunkEncoder::new(context))
+    }
+
+    fn encode_error(&self, error: &ErrorBody) -> Bytes {
+        error::encode(error)
+    }
+
+    fn encode_stream_error(&self, error: &ErrorBody) -> Bytes {
+        error::encode_in_stream(error)
+    }
+
+    fn encode_models(&self, models: &[ModelEntry]) -> Bytes {
+        encode::models(models)
+    }
+}
+
+impl NativePair for Openai {
+    fn rewrite_request(&self, body: &Bytes, target: &Target<'_>) -> Result<Encoded, RequestError> {
+        request::rewrite(body, target)
+    }
+
+    fn rewrite_reply(&self, body: &Bytes, context: &ReplyContext) -> Result<Reply, ReplyError> {
+        native::rewrite(body, context)
+    }
+
+    fn stream_pass(&self, context: ReplyContext) -> Box<dyn EventPass> {
+        Box::new(stream::ChunkPass::new(context))
+    }
+}

@@ -1,0 +1,216 @@
+//! A plain answer between client and provider of this dialect: every byte stays but for its cost.
+
+use bytes::Bytes;
+use events::FinishReason;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use units::Usd;
+
+use super::{error, usage};
+use crate::json::{Edit, Object, Text, is_null, plain_text, text_of};
+use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
+use crate::request::without_position;
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
+    #[serde(borrow)]
+    choices: Option<&'a RawValue>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    service_tier: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(borrow)]
+    message: Option<Message<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<Text<'a>>,
+}
+
+/// The text a message or a delta holds, for an estimate.
+#[derive(Deserialize)]
+pub(super) struct Message<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning_content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning: Option<&'a RawValue>,
+    #[serde(borrow)]
+    refusal: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tool_calls: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Call<'a> {
+    #[serde(borrow)]
+    function: Option<Function<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Function<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    arguments: Option<Text<'a>>,
+}
+
+impl Message<'_> {
+    /// Counts the text into the facts.
+    pub(super) fn count(&self, facts: &mut Facts) {
+        for raw in [self.content, self.reasoning_content, self.reasoning, self.refusal] {
+            match raw.map(|raw| serde_json::from_str::<Text<'_>>(raw.get())) {
+                Some(Ok(text)) => facts.output.push(&text.0),
+                // Parts instead of text: their JSON is near enough for an estimate.
+                Some(Err(_)) => facts.output.push(raw.map_or("", RawValue::get)),
+                None => {}
+            }
+        }
+        let calls = self.tool_calls.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        for call in calls.unwrap_or_else(Vec::<Call<'_>>::new) {
+            for text in call.function.into_iter().flat_map(|f| [f.name, f.arguments]).flatten() {
+                facts.output.push(&text.0);
+            }
+        }
+    }
+}
+
+/// Why the model stopped, in the common vocabulary.
+pub(super) fn finish_reason(native: &str) -> FinishReason {
+    match native {
+        "length" | "max_tokens" | "model_length" => FinishReason::Length,
+        "tool_calls" | "function_call" => FinishReason::ToolCalls,
+        "content_filter" | "refusal" => FinishReason::ContentFilter,
+        "error" => FinishReason::Error,
+        _ => FinishReason::Stop,
+    }
+}
+
+/// Notes a finish reason.
+pub(super) fn note_finish(facts: &mut Facts, native: &str) {
+    facts.finish_reason = Some(finish_reason(native));
+    facts.native_finish_reason = Some(native.to_owned());
+}
+
+/// Plain text of a member, when it is there and not empty.
+pub(super) fn label(raw: Option<&RawValue>) -> Option<String> {
+    raw.and_then(|raw| plain_text(raw.get())).filter(|text| !text.is_empty())
+}
+
+pub(super) fn rewrite(bytes: &Bytes, context: &ReplyContext) -> Result<Reply, ReplyError> {
+    let garbage = |what: &str| ReplyError::Garbage(what.to_owned());
+    let text = std::str::from_utf8(bytes).map_err(|_| garbage("it is not UTF-8"))?;
+    let body: Body<'_> =
+        serde_json::from_str(text).map_err(|e| garbage(&without_position(&e)))?;
+    if let Some(member) = body.error {
+        return Err(error::read(member.get()).into());
+    }
+    let choices: Vec<&RawValue> = body
+        .choices
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .ok_or_else(|| garbage("it has no list of choices"))?;
+    let mut facts = Facts { id: label(body.id), model: label(body.model), ..Facts::default() };
+    for choice in choices {
+        let Ok(choice) = serde_json::from_str::<Choice<'_>>(choice.get()) else { continue };
+        if let Some(message) = &choice.message {
+            message.count(&mut facts);
+        }
+        if let Some(native) = &choice.finish_reason {
+            note_finish(&mut facts, native.as_str());
+        }
+    }
+    let tier = label(body.service_tier);
+    facts.usage = body.usage.and_then(|raw| usage::read(raw.get(), tier));
+    let cost = facts.usage.as_ref().and_then(|usage| (context.cost)(usage));
+    let body = respelled(text, cost, context).map_or_else(|| bytes.clone(), Bytes::from);
+    Ok(Reply { body, facts })
+}
+
+/// The JSON with its cost in `usage` and the model shown; `None` when nothing changes.
+pub(super) fn respelled(json: &str, cost: Option<Usd>, context: &ReplyContext) -> Option<String> {
+    if cost.is_none() && context.model_shown.is_none() {
+        return None;
+    }
+    let edit = |key: &str, value: &str| match key {
+        "usage" => cost.and_then(|cost| with_cost(value, cost)).map(Edit::Replace),
+        "model" => context.model_shown.as_deref().map(|model| Edit::Replace(text_of(model))),
+        _ => None,
+    };
+    Object::scan(json)?.rewrite(edit, &[])
+}
+
+/// A `usage` object with our `cost`, in the place of the provider's where it has one.
+fn with_cost(usage: &str, cost: Usd) -> Option<String> {
+    if is_null(usage) {
+        return None;
+    }
+    let usage = Object::scan(usage)?;
+    let has = usage.iter().any(|(key, _)| key == "cost");
+    let added = if has { vec![] } else { vec![("cost", cost.to_string())] };
+    usage.rewrite(|key, _| (key == "cost").then(|| Edit::Replace(cost.to_string())), &added)
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn context(cost: Option<i128>, model: Option<&str>) -> ReplyContext {
+        ReplyContext {
+            model_shown: model.map(str::to_owned),
+            cost: Arc::new(move |_| cost.map(Usd::from_pico)),
+            ..ReplyContext::unpriced()
+        }
+    }
+
+    const BODY: &str = r#"{ "id":"c1", "model":"gpt-x-2026", "choices":[{"index":0,"message":{"role":"assistant","content":"Hi \u00e9","x":1.0},"finish_reason":"stop"}], "usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}, "service_tier":"flex", "x_new":[1, 2] }"#;
+
+    #[test]
+    fn only_the_cost_is_added() {
+        let reply = rewrite(&Bytes::from(BODY), &context(Some(1_500), None)).unwrap();
+        let expected = BODY.replace("\"total_tokens\":5", "\"total_tokens\":5,\"cost\":0.0000000015");
+        assert_eq!(reply.body, expected);
+        let usage = reply.facts.usage.as_ref().unwrap();
+        assert_eq!((usage.meters.input_tokens(), usage.meters.output_tokens()), (3, 2));
+        assert_eq!(usage.service_tier.as_deref(), Some("flex"));
+        assert_eq!(reply.facts.finish_reason, Some(FinishReason::Stop));
+        assert_eq!(reply.facts.output.bytes, 5);
+        assert_eq!((reply.facts.id.as_deref(), reply.facts.model.as_deref()), (Some("c1"), Some("gpt-x-2026")));
+    }
+
+    #[test]
+    fn without_price_and_alias_the_answer_is_the_providers_own_bytes() {
+        let body = Bytes::from(BODY);
+        assert_eq!(rewrite(&body, &context(None, None)).unwrap().body.as_ptr(), body.as_ptr());
+        let shown = rewrite(&body, &context(None, Some("fast"))).unwrap().body;
+        assert_eq!(shown, BODY.replace("gpt-x-2026", "fast"));
+    }
+
+    #[test]
+    fn a_cost_already_there_is_replaced_not_doubled() {
+        let body = r#"{"choices":[],"usage":{"cost":9,"prompt_tokens":1}}"#;
+        let reply = rewrite(&Bytes::from(body), &context(Some(1), None)).unwrap();
+        assert_eq!(reply.body, r#"{"choices":[],"usage":{"cost":0.000000000001,"prompt_tokens":1}}"#);
+        assert_eq!(reply.facts.usage.unwrap().reported_cost, Some(Usd::from_dollars(9)));
+    }
+
+    #[test]
+    fn an_error_under_status_200_and_junk_are_no_answers() {
+        let error = rewrite(&Bytes::from(r#"{"error":{"message":"m","code":429}}"#), &context(None, None));
+        assert!(matches!(error, Err(ReplyError::Upstream(e)) if e.status == 429 && e.message == "m"));
+        for junk in ["", "<html>", "{}", "[]", "{\"choices\":5}", "\u{0}"] {
+            let reply = rewrite(&Bytes::from(junk), &context(None, None));
+            assert!(matches!(reply, Err(ReplyError::Garbage(_))), "{junk}");
+        }
+    }
+}

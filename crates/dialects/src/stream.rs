@@ -1,0 +1,285 @@
+//! A provider's stream made into the client's, as bytes arrive, in bounded memory.
+
+use bytes::{Bytes, BytesMut};
+use events::Dialect;
+
+use crate::chat::StreamEvent;
+use crate::dispatch::{Route, route};
+use crate::error::StreamError;
+use crate::reply::{Facts, ReplyContext};
+use crate::sse::{EVENT_BYTES_MAX, Event, Framer, without_bom};
+use crate::wire::{EventPass, Pass, StreamDecoder, StreamEncoder};
+
+/// Transcodes one streamed answer.
+///
+/// Bytes go in as they arrive, however they are cut, and come out as whole events in the client's
+/// dialect. What comes out is the same for every cut. Comments before the first event that has data
+/// are held back for good, so that the first byte given out is the answer's own and a stream that
+/// begins with an error can still be tried elsewhere.
+pub struct StreamTranscoder {
+    pass: Option<Box<dyn EventPass>>,
+    framer: Framer,
+    pending: BytesMut,
+    scratch: Vec<u8>,
+    facts: Facts,
+    is_first: bool,
+    has_data: bool,
+    failed: Option<StreamError>,
+}
+
+impl StreamTranscoder {
+    /// A transcoder from the provider's dialect to the client's.
+    pub fn new(from: Dialect, to: Dialect, context: ReplyContext) -> Self {
+        let pass: Option<Box<dyn EventPass>> = match route(to, from) {
+            Some(Route::Native(pair)) => Some(pair.stream_pass(context)),
+            Some(Route::Translated(client, provider)) => Some(Box::new(Translation {
+                decoder: provider.stream_decoder(),
+                encoder: client.stream_encoder(context),
+                is_done: false,
+            })),
+            None => None,
+        };
+        Self {
+            pass,
+            framer: Framer::default(),
+            pending: BytesMut::new(),
+            scratch: Vec::new(),
+            facts: Facts::default(),
+            is_first: true,
+            has_data: false,
+            failed: None,
+        }
+    }
+
+    /// Takes the next bytes of the provider and gives the next bytes for the client, possibly none.
+    ///
+    /// # Errors
+    /// The stream told an error, cannot be understood, or an event is too large. What precedes the
+    /// error in the same chunk is given out first, and the error by the next call of either method
+    /// (at once by [`StreamTranscoder::failure`]); from then on every call gives it.
+    pub fn push(&mut self, chunk: &Bytes) -> Result<Bytes, StreamError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        if self.is_done() {
+            return Ok(Bytes::new());
+        }
+        let Some(source) = self.gather(chunk) else { return self.check_pending() };
+        let mut out = Output::new(source.clone());
+        let mut start = 0;
+        while let Some(length) = self.framer.find(&source[start..]) {
+            self.framer.consume();
+            let end = start + length;
+            if let Err(error) = self.event(&source, start..end, &mut out) {
+                self.failed = Some(error);
+                return self.outcome(out);
+            }
+            start = end;
+            if self.is_done() {
+                return Ok(out.finish());
+            }
+        }
+        self.pending.extend_from_slice(&source[start..]);
+        if self.pending.len() > EVENT_BYTES_MAX {
+            self.failed = Some(too_large());
+        }
+        self.outcome(out)
+    }
+
+    /// Takes the end of the provider's stream and gives the last bytes for the client.
+    ///
+    /// # Errors
+    /// The stream ended before it said it was complete, or an error was pending.
+    pub fn finish(&mut self) -> Result<Bytes, StreamError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let mut last = Bytes::new();
+        if !self.is_done() && !self.pending.is_empty() {
+            // Some servers close right after the last line: the end stands for the blank line.
+            self.pending.extend_from_slice(b"\n\n");
+            let source = self.pending.split().freeze();
+            let mut out = Output::new(source.clone());
+            match self.event(&source, 0..source.len(), &mut out) {
+                Ok(()) => last = out.finish(),
+                Err(StreamError::Garbage(_)) => {}
+                Err(error) => self.failed = Some(error),
+            }
+        }
+        if self.failed.is_none() && !self.is_done() {
+            self.failed = Some(StreamError::Cut);
+        }
+        self.failed.clone().map_or(Ok(last), Err)
+    }
+
+    /// What is known of the answer so far.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Whether the stream has said that it is complete.
+    pub fn is_done(&self) -> bool {
+        self.pass.as_ref().is_some_and(|pass| pass.is_done())
+    }
+
+    /// The error the next call will give.
+    pub fn failure(&self) -> Option<&StreamError> {
+        self.failed.as_ref()
+    }
+
+    /// What is to be looked at: the chunk itself, or what was pending with it. `None` when that is
+    /// still no whole event.
+    fn gather(&mut self, chunk: &Bytes) -> Option<Bytes> {
+        if self.pending.is_empty() {
+            return Some(chunk.clone());
+        }
+        self.pending.extend_from_slice(chunk);
+        self.framer.find(&self.pending)?;
+        Some(self.pending.split().freeze())
+    }
+
+    fn check_pending(&mut self) -> Result<Bytes, StreamError> {
+        if self.pending.len() <= EVENT_BYTES_MAX {
+            return Ok(Bytes::new());
+        }
+        self.failed = Some(too_large());
+        Err(too_large())
+    }
+
+    /// What was made before a failure goes out before it.
+    fn outcome(&self, out: Output) -> Result<Bytes, StreamError> {
+        match &self.failed {
+            Some(error) if out.is_empty() => Err(error.clone()),
+            _ => Ok(out.finish()),
+        }
+    }
+
+    fn event(
+        &mut self,
+        source: &Bytes,
+        range: std::ops::Range<usize>,
+        out: &mut Output,
+    ) -> Result<(), StreamError> {
+        if range.len() > EVENT_BYTES_MAX {
+            return Err(too_large());
+        }
+        let mut raw = &source[range.clone()];
+        if std::mem::take(&mut self.is_first) {
+            raw = without_bom(raw);
+        }
+        let kept = range.end - raw.len()..range.end;
+        let Some(pass) = &mut self.pass else {
+            return Err(StreamError::Garbage("no translation of this dialect exists".to_owned()));
+        };
+        let Some(event) = Event::parse(raw) else {
+            if self.has_data && pass.keeps_comments() {
+                out.keep(kept);
+            }
+            return Ok(());
+        };
+        self.scratch.clear();
+        match pass.pass(&event, &mut self.facts, &mut self.scratch)? {
+            Pass::Keep => out.keep(kept),
+            Pass::Replace => out.replace(&self.scratch),
+        }
+        self.has_data = true;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for StreamTranscoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamTranscoder")
+            .field("pending_bytes", &self.pending.len())
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}
+
+fn too_large() -> StreamError {
+    StreamError::TooLarge { limit_bytes: EVENT_BYTES_MAX }
+}
+
+/// Bytes for the client. As long as events are kept one after the other nothing is copied.
+struct Output {
+    source: Bytes,
+    /// Kept bytes of the source that follow `made`.
+    run: std::ops::Range<usize>,
+    made: Vec<u8>,
+}
+
+impl Output {
+    fn new(source: Bytes) -> Self {
+        Self { source, run: 0..0, made: Vec::new() }
+    }
+
+    fn keep(&mut self, range: std::ops::Range<usize>) {
+        if self.run.is_empty() {
+            self.run = range;
+        } else if self.run.end == range.start {
+            self.run.end = range.end;
+        } else {
+            self.flush();
+            self.run = range;
+        }
+    }
+
+    fn replace(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.flush();
+            self.made.extend_from_slice(bytes);
+        }
+    }
+
+    fn flush(&mut self) {
+        self.made.extend_from_slice(&self.source[self.run.clone()]);
+        self.run = 0..0;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.run.is_empty() && self.made.is_empty()
+    }
+
+    fn finish(mut self) -> Bytes {
+        if self.made.is_empty() {
+            return self.source.slice(self.run);
+        }
+        self.flush();
+        self.made.into()
+    }
+}
+
+/// A stream translated through the neutral chat.
+struct Translation {
+    decoder: Box<dyn StreamDecoder>,
+    encoder: Box<dyn StreamEncoder>,
+    is_done: bool,
+}
+
+impl EventPass for Translation {
+    fn pass(
+        &mut self,
+        event: &Event<'_>,
+        facts: &mut Facts,
+        out: &mut Vec<u8>,
+    ) -> Result<Pass, StreamError> {
+        let mut steps = Vec::new();
+        self.decoder.decode(event, facts, &mut steps)?;
+        for step in &steps {
+            self.is_done |= *step == StreamEvent::Done;
+            self.encoder.encode(step, facts, out);
+        }
+        Ok(Pass::Replace)
+    }
+
+    fn keeps_comments(&self) -> bool {
+        false
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! What a dialect can do. A dialect implements the sides it is spoken on; it never sees another.
+
+use bytes::Bytes;
+use units::Secret;
+
+use crate::chat::{ChatReply, ChatRequest, StreamEvent};
+use crate::error::{ErrorBody, StreamError, UpstreamError};
+use crate::models::ModelEntry;
+use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
+use crate::request::{Encoded, Peek, RequestError, Target};
+use crate::sse::Event;
+
+/// Headers: lower-case name and value.
+pub(crate) type Headers = Vec<(&'static str, String)>;
+
+/// A dialect as providers serve it over HTTP.
+pub(crate) trait Endpoint: Sync {
+    /// Path of the operation below the provider's base URL.
+    fn path(&self) -> &'static str;
+    /// Headers that carry the credential and whatever every request needs.
+    fn auth_headers(&self, secret: &Secret) -> Headers;
+    /// Reads the body of an answer that is no success.
+    fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
+        crate::error::decode(status, body)
+    }
+}
+
+/// A dialect as clients speak it.
+pub(crate) trait ClientSide: Sync {
+    /// Reads what routing needs.
+    fn peek(&self, body: &[u8]) -> Result<Peek, RequestError>;
+    /// Reads the whole request.
+    fn decode_request<'a>(&self, body: &'a str) -> Result<ChatRequest<'a>, RequestError>;
+    /// Words a plain answer.
+    fn encode_reply(&self, reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext) -> Vec<u8>;
+    /// Words streamed answers.
+    fn stream_encoder(&self, context: ReplyContext) -> Box<dyn StreamEncoder>;
+    /// Words an error.
+    fn encode_error(&self, error: &ErrorBody) -> Bytes;
+    /// Words an error inside a stream, as its last event.
+    fn encode_stream_error(&self, error: &ErrorBody) -> Bytes;
+    /// Words a list of models.
+    fn encode_models(&self, models: &[ModelEntry]) -> Bytes;
+}
+
+/// A dialect as a provider behind a translation speaks it.
+pub(crate) trait ProviderSide: Sync {
+    /// Words a request.
+    fn encode_request(
+        &self,
+        request: &ChatRequest<'_>,
+        target: &Target<'_>,
+    ) -> Result<Encoded, RequestError>;
+    /// Reads a plain answer.
+    fn decode_reply<'a>(&self, body: &'a str, facts: &mut Facts) -> Result<ChatReply<'a>, ReplyError>;
+    /// Reads streamed answers.
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder>;
+}
+
+/// A dialect spoken on both sides, nothing translated.
+pub(crate) trait NativePair: Sync {
+    /// The request with what policy must change.
+    fn rewrite_request(&self, body: &Bytes, target: &Target<'_>) -> Result<Encoded, RequestError>;
+    /// The answer with its cost.
+    fn rewrite_reply(&self, body: &Bytes, context: &ReplyContext) -> Result<Reply, ReplyError>;
+    /// The same for streams.
+    fn stream_pass(&self, context: ReplyContext) -> Box<dyn EventPass>;
+}
+
+/// Reads the events of one streamed answer.
+pub(crate) trait StreamDecoder: Send + Sync {
+    /// Reads one event into steps, updating the facts first.
+    fn decode<'e>(
+        &mut self,
+        event: &'e Event<'_>,
+        facts: &mut Facts,
+        steps: &mut Vec<StreamEvent<'e>>,
+    ) -> Result<(), StreamError>;
+}
+
+/// Words the steps of one streamed answer.
+pub(crate) trait StreamEncoder: Send + Sync {
+    /// Appends the events that say one step.
+    fn encode(&mut self, step: &StreamEvent<'_>, facts: &Facts, out: &mut Vec<u8>);
+}
+
+/// What becomes of one event of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// It is forwarded to the letter.
+    Keep,
+    /// What was appended to the output stands in its place, possibly nothing.
+    Replace,
+}
+
+/// Turns the events of one streamed answer into what the client receives.
+pub(crate) trait EventPass: Send + Sync {
+    /// Handles one event that has data.
+    fn pass(
+        &mut self,
+        event: &Event<'_>,
+        facts: &mut Facts,
+        out: &mut Vec<u8>,
+    ) -> Result<Pass, StreamError>;
+    /// Whether comments are forwarded.
+    fn keeps_comments(&self) -> bool;
+    /// Whether the stream has said that it is complete.
+    fn is_done(&self) -> bool;
+}

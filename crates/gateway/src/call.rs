@@ -1,0 +1,319 @@
+//! One target's turn: reserve, encode, open the books, exchange, relay.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dialects::{Encoded, Peek, ReplyContext, StreamTranscoder, Usage};
+use events::{Dialect, ErrorClass};
+use pingora_core::protocols::http::ServerSession;
+use policy::{Admission, Key, OnClientGone, Plan, Reservation, Target};
+use pricing::Query;
+use tokio::time::Instant;
+
+use crate::attempt::{Answering, Halt, exchange, read_error};
+use crate::body::MemoryShare;
+use crate::engine::Engine;
+use crate::failure::Failure;
+use crate::ledger::{Billable, Ending, Ledger, Opening, spool_full};
+use crate::quote::Ask;
+use crate::reply::{Headers, base_headers, header, write};
+use crate::upstream::Upstream;
+use crate::{plain, stream};
+
+/// A request that is understood and may be sent.
+pub(crate) struct Call {
+    pub(crate) body: Bytes,
+    pub(crate) peek: Peek,
+    pub(crate) key: Arc<Key>,
+    pub(crate) plan: Plan,
+    /// Upper bound of the input, tokens.
+    pub(crate) input_tokens_max: u64,
+}
+
+/// One attempt that has been opened.
+struct Turn<'a> {
+    engine: &'a Engine,
+    upstream: &'a Upstream,
+    call: &'a Call,
+    target: &'a Target,
+    headers: Headers,
+    deadline: Instant,
+}
+
+impl Engine {
+    /// Attempts one target. `Ok` holds the status told to the client, `None` when it has left.
+    pub(crate) async fn attempt(
+        &self,
+        down: &mut ServerSession,
+        ledger: &mut Ledger,
+        call: &Call,
+        target: &Target,
+        reason: String,
+        share: &mut MemoryShare,
+    ) -> Result<Option<u16>, Failure> {
+        let upstream = self.upstreams.get(&target.provider).ok_or_else(|| {
+            let message = format!("provider `{}` is not configured", target.provider);
+            Failure::upstream(ErrorClass::UpstreamConnect, 503, "provider_unknown", message)
+        })?;
+        let slot = self.accounting.spool.reserve().map_err(|_| spool_full())?;
+        let (reservation, output_tokens_max) = self.reserve(ledger, call, target, upstream)?;
+        let encoded = dialects::encode_request(
+            Dialect::OpenaiChat,
+            &call.body,
+            &dialects::Target {
+                dialect: upstream.provider.dialect,
+                model: &target.model,
+                max_output_tokens: output_tokens_max,
+                drop_params: call.plan.route.drop_params,
+            },
+        )
+        .map_err(|error| Failure::request(&error))?;
+        share.grow(encoded.body.len())?;
+        let mut headers = base_headers(ledger);
+        headers[1].1 = (ledger.attempts + 1).to_string();
+        headers.push(header("x-tollgate-provider", &target.provider));
+        headers.push(header("x-tollgate-model", &target.model));
+        if let Some(tokens) = reservation.hold().output_tokens_max {
+            headers.push(header("x-tollgate-max-tokens", tokens));
+        }
+        if !encoded.dropped.is_empty() {
+            headers.push(header("x-tollgate-dropped-params", encoded.dropped.join(",")));
+        }
+        ledger.open(Opening {
+            slot,
+            reservation,
+            prices: upstream.provider.prices.clone(),
+            provider: target.provider.clone(),
+            model: target.model.clone(),
+            dialect_out: upstream.provider.dialect,
+            dropped_params: encoded.dropped.clone(),
+            reason,
+            body: call.body.clone(),
+        })?;
+        let ttfb_ms = target.ttfb_timeout_ms.unwrap_or(upstream.provider.ttfb_timeout_ms);
+        let deadline = Instant::now() + Duration::from_millis(ttfb_ms);
+        let turn = Turn { engine: self, upstream, call, target, headers, deadline };
+        turn.run(down, ledger, encoded, share).await
+    }
+
+    /// Holds what the attempt may cost, on the target it goes to. Beside the hold: the output limit
+    /// that must be sent for the answer to stay within it, where the client's own does not.
+    fn reserve(
+        &self,
+        ledger: &Ledger,
+        call: &Call,
+        target: &Target,
+        upstream: &Upstream,
+    ) -> Result<(Reservation, Option<u64>), Failure> {
+        let route = call.plan.route.name.as_str();
+        let quote = self.accounting.quote(&Ask {
+            prices: &upstream.provider.prices,
+            model: &target.model,
+            at: ledger.received,
+            input_tokens_max: call.input_tokens_max,
+            output_tokens_max: call.peek.max_output_tokens,
+            choices: u64::from(call.peek.choices.max(1)),
+            kind: (call.key.id, route),
+        });
+        let admission =
+            Admission { team: &call.key.team, at: ledger.received, quote: quote.as_ref() };
+        let admitted = self.accounting.treasury.admit(&admission);
+        let reservation = admitted
+            .map_err(|denial| Failure::denied(&denial, self.options.budget_denied_status))?;
+        let assumed = quote.map(|quote| quote.output_tokens_max);
+        let unlimited = assumed.filter(|_| call.peek.max_output_tokens.is_none());
+        let needed = reservation.hold().output_tokens_max.or(unlimited);
+        let sent = needed.filter(|_| reservation.is_guarded());
+        Ok((reservation, sent))
+    }
+}
+
+impl Turn<'_> {
+    async fn run(
+        mut self,
+        down: &mut ServerSession,
+        ledger: &mut Ledger,
+        request: Encoded,
+        share: &mut MemoryShare,
+    ) -> Result<Option<u16>, Failure> {
+        let started = self.engine.accounting.clock.now();
+        let exchanged =
+            exchange(down, self.upstream, &request, self.deadline, self.watch_client()).await;
+        drop(request);
+        let result = match exchanged {
+            Ok(answering) => self.take(down, ledger, answering, share).await,
+            Err(halt) => Err(halt),
+        };
+        ledger.upstream_us += self.engine.accounting.clock.now().micros_since(started);
+        match result {
+            Ok(Answer::Plain(body)) => Ok(self.answer_plain(down, ledger, body).await),
+            Ok(Answer::Streamed) => Ok(Some(200)),
+            Err(Halt::ClientGone) => {
+                down.set_keepalive(None);
+                ledger.end_attempt(Ending {
+                    status: None,
+                    error: Some(ErrorClass::ClientGone),
+                    billable: Billable::Answer,
+                    response_bytes: 0,
+                });
+                Ok(None)
+            }
+            Err(Halt::Failed(failure, billable)) => {
+                ledger.end_attempt(Ending {
+                    status: failure.upstream_status,
+                    error: Some(failure.class),
+                    billable,
+                    response_bytes: 0,
+                });
+                Err(failure)
+            }
+        }
+    }
+
+    /// Takes an answer whose head has arrived, whatever kind it is.
+    async fn take(
+        &mut self,
+        down: &mut ServerSession,
+        ledger: &mut Ledger,
+        mut answering: Answering,
+        share: &mut MemoryShare,
+    ) -> Result<Answer, Halt> {
+        if let Some(open) = ledger.open_mut() {
+            open.upstream_request_id(answering.request_id.take());
+        }
+        if !(200..300).contains(&answering.status) {
+            let failure = read_error(answering, self.upstream).await;
+            return Err(Halt::Failed(failure, Billable::Nothing));
+        }
+        let context = self.context(ledger);
+        let limits = std::mem::take(&mut answering.limits);
+        self.headers.extend(limits.into_iter().map(|(name, value)| (name.into(), value)));
+        if !self.call.peek.stream {
+            let body = plain::read(
+                down,
+                ledger,
+                self.upstream,
+                answering,
+                share,
+                self.watch_client(),
+                &context,
+            );
+            let body = body.await?;
+            self.mark_first_byte(ledger);
+            return Ok(Answer::Plain(body));
+        }
+        if !answering.is_sse {
+            answering.session.shutdown().await;
+            let failure = Failure::upstream(
+                ErrorClass::UpstreamGarbage,
+                502,
+                "upstream_garbage",
+                format!("provider `{}` did not answer with a stream", self.upstream.provider.name),
+            );
+            return Err(Halt::Failed(failure, Billable::Answer));
+        }
+        self.take_stream(down, ledger, answering, context).await
+    }
+
+    async fn take_stream(
+        &mut self,
+        down: &mut ServerSession,
+        ledger: &mut Ledger,
+        mut answering: Answering,
+        context: ReplyContext,
+    ) -> Result<Answer, Halt> {
+        if let Some(open) = ledger.open_mut() {
+            let from = self.upstream.provider.dialect;
+            open.stream = Some(StreamTranscoder::new(from, Dialect::OpenaiChat, context));
+        }
+        let watch = self.watch_client();
+        let first =
+            stream::first_bytes(down, ledger, self.upstream, &mut answering, self.deadline, watch);
+        let first = match first.await {
+            Ok(first) => first,
+            Err(halt) => {
+                answering.session.shutdown().await;
+                return Err(halt);
+            }
+        };
+        self.mark_first_byte(ledger);
+        let drain = !watch;
+        stream::relay(down, ledger, self.upstream, answering, first, &self.headers, drain).await;
+        Ok(Answer::Streamed)
+    }
+
+    async fn answer_plain(
+        mut self,
+        down: &mut ServerSession,
+        ledger: &mut Ledger,
+        body: Bytes,
+    ) -> Option<u16> {
+        let now = self.engine.accounting.clock.now();
+        let overhead_us = now.micros_since(ledger.received) - ledger.upstream_us;
+        self.headers.push(header("x-tollgate-overhead-us", overhead_us));
+        let pricer = self.pricer(ledger.received);
+        let usage = ledger.open_mut().and_then(|open| open.facts.as_ref()?.usage.as_ref());
+        if let Some(cost) = usage.and_then(pricer) {
+            self.headers.push(header("x-tollgate-cost-usd", cost));
+        }
+        let response_bytes = body.len() as u64;
+        // The record is on its way to disk before the answer's last byte is.
+        ledger.end_attempt(Ending {
+            status: Some(200),
+            error: None,
+            billable: Billable::Answer,
+            response_bytes,
+        });
+        ledger.finish(Some(200));
+        if !write(down, 200, "application/json", &self.headers, body).await {
+            down.set_keepalive(None);
+        }
+        Some(200)
+    }
+
+    fn mark_first_byte(&self, ledger: &mut Ledger) {
+        let now = self.engine.accounting.clock.now();
+        if let Some(open) = ledger.open_mut() {
+            open.first_byte(now);
+        }
+    }
+
+    /// Whether a client that leaves stops the upstream.
+    fn watch_client(&self) -> bool {
+        self.call.plan.route.on_client_gone == OnClientGone::Cancel
+    }
+
+    fn context(&self, ledger: &Ledger) -> ReplyContext {
+        ReplyContext {
+            model_shown: None,
+            wants_usage: self.call.peek.wants_usage,
+            cost: Arc::new(self.pricer(ledger.received)),
+            created_unix_s: u64::try_from(ledger.received.get() / 1_000_000).unwrap_or_default(),
+        }
+    }
+
+    /// Prices usage on this attempt's target.
+    fn pricer(
+        &self,
+        at: units::UnixMicros,
+    ) -> impl Fn(&Usage) -> Option<units::Usd> + Send + Sync + use<> {
+        let accounting = Arc::clone(&self.engine.accounting);
+        let provider = self.upstream.provider.prices.clone();
+        let model = self.target.model.clone();
+        move |usage| {
+            accounting.cost(&Query {
+                provider: &provider,
+                model: &model,
+                at,
+                service_tier: usage.service_tier.as_deref(),
+                meters: &usage.meters,
+            })
+        }
+    }
+}
+
+enum Answer {
+    Plain(Bytes),
+    Streamed,
+}

@@ -1,0 +1,244 @@
+//! The engine: what happens to a request between its header and its last byte.
+//!
+//! authenticate, read the body, attribute, plan; then for each target: reserve, encode, attempt;
+//! then answer. Whatever happens, the ledger records it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use dialects::{ModelEntry, Peek};
+use events::{Dialect, ErrorClass, UsageEvent};
+use pingora_core::protocols::http::ServerSession;
+use policy::{Claims, Key, Plan, Snapshot};
+
+use crate::accounting::Accounting;
+use crate::auth::authenticate;
+use crate::body::{self, BodyLimits, BodyMemory, MemoryShare};
+use crate::call::Call;
+use crate::drain::Drain;
+use crate::failure::Failure;
+use crate::fingerprint::fingerprint;
+use crate::ledger::{Ledger, draft};
+use crate::upstream::Upstream;
+use crate::{probe, quote, reply, telemetry};
+
+/// Limits and switches of the engine.
+pub struct EngineOptions {
+    /// Largest request body, bytes.
+    pub body_bytes_max: usize,
+    /// Longest time a request body may take.
+    pub body_time_max: Duration,
+    /// Status told when a budget refuses: 402, 403 or 429.
+    pub budget_denied_status: u16,
+    /// Renders `/metrics`.
+    pub render_metrics: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+/// Everything needed to serve requests. Shared by all of them.
+pub struct Engine {
+    /// Limits and switches.
+    pub options: EngineOptions,
+    /// Keys, routes and budgets in force.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Providers by id.
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// The books.
+    pub accounting: Arc<Accounting>,
+    /// Memory of all bodies.
+    pub memory: Arc<BodyMemory>,
+    /// Whether the gateway is stopping.
+    pub drain: Arc<Drain>,
+}
+
+impl Engine {
+    /// Answers one request. Infallible: an error is an answer, and a client that has left is none.
+    pub(crate) async fn handle(&self, down: &mut ServerSession, ledger: &mut Ledger) {
+        let header = down.req_header();
+        let is_get = header.method == http::Method::GET;
+        let path = header.uri.path().to_owned();
+        if is_get && probe::answer(self, down, &path).await {
+            return;
+        }
+        let result = match (is_get, path.trim_end_matches('/')) {
+            (true, "/v1/models") => self.models(down, ledger).await,
+            (false, "/v1/chat/completions") => self.chat(down, ledger).await,
+            (true, "/v1/chat/completions") => Err(Failure::new(
+                ErrorClass::InvalidRequest,
+                405,
+                "method_not_allowed",
+                "use POST for /v1/chat/completions",
+            )),
+            _ => Err(Failure::new(
+                ErrorClass::NotFound,
+                404,
+                "path_not_found",
+                "no such path: this gateway serves POST /v1/chat/completions and GET /v1/models",
+            )),
+        };
+        if let Err(failure) = result {
+            ledger.refuse(&failure);
+            reply::fail(down, ledger, Dialect::OpenaiChat, &failure).await;
+        }
+        let total_us = self.accounting.clock.now().micros_since(ledger.received);
+        telemetry::answered(total_us - ledger.upstream_us);
+    }
+
+    async fn models(&self, down: &mut ServerSession, ledger: &mut Ledger) -> Result<(), Failure> {
+        let snapshot = self.snapshot.load();
+        let key = authenticate(down, &snapshot, ledger.received)?;
+        let entry = |name: &str| ModelEntry {
+            id: name.to_owned(),
+            created_unix_s: 0,
+            owned_by: "tollgate".to_owned(),
+        };
+        let models: Vec<ModelEntry> = snapshot.models(&key).into_iter().map(entry).collect();
+        let body = dialects::encode_models(Dialect::OpenaiChat, &models);
+        reply::write(down, 200, "application/json", &reply::base_headers(ledger), body).await;
+        Ok(())
+    }
+
+    async fn chat(&self, down: &mut ServerSession, ledger: &mut Ledger) -> Result<(), Failure> {
+        if self.drain.is_stopping() {
+            down.set_keepalive(None);
+            return Err(stopping());
+        }
+        let snapshot = self.snapshot.load_full();
+        let key = authenticate(down, &snapshot, ledger.received)?;
+        // From here on a refusal has an owner and is recorded.
+        let mut event = draft(ledger.request_id, ledger.received, Claims::default().resolve(&key));
+        ledger.draft = Some(event.clone());
+        require_json(down)?;
+        let mut share = self.memory.share();
+        let limits = BodyLimits {
+            bytes_max: self.options.body_bytes_max,
+            time_max: self.options.body_time_max,
+        };
+        let Some(body) = body::read(down, limits, &mut share).await? else {
+            down.set_keepalive(None);
+            return Ok(());
+        };
+        event.call.request_bytes = body.len() as u64;
+        let peek = dialects::peek(Dialect::OpenaiChat, &body);
+        let peek = peek.map_err(|error| {
+            ledger.draft = Some(event.clone());
+            Failure::request(&error)
+        })?;
+        describe(&mut event, down, &peek, &key);
+        ledger.draft = Some(event.clone());
+        let plan = snapshot.plan(&key, &peek.model).map_err(|error| Failure::route(&error))?;
+        event.decision.route = Some(plan.route.name.clone());
+        event.decision.strategy = Some(plan.strategy.to_owned());
+        (event.privacy.prompt_hash, event.privacy.template_hash) =
+            fingerprint(&body, &self.accounting.hash_key);
+        ledger.draft = Some(event);
+        let input_tokens_max = quote::input_tokens_max(&body);
+        let call = Call { body, peek, key, plan, input_tokens_max };
+        self.answer(down, ledger, &call, &mut share).await
+    }
+
+    /// Tries the targets in order until one answers.
+    async fn answer(
+        &self,
+        down: &mut ServerSession,
+        ledger: &mut Ledger,
+        call: &Call,
+        share: &mut MemoryShare,
+    ) -> Result<(), Failure> {
+        let mut failures: Vec<(String, Failure)> = Vec::new();
+        for target in &call.plan.route.targets {
+            let reason = match failures.last() {
+                None => "first".to_owned(),
+                Some((_, failure)) => format!("failover:{}", failure.class),
+            };
+            match self.attempt(down, ledger, call, target, reason, share).await {
+                Ok(told) => {
+                    ledger.finish(told);
+                    return Ok(());
+                }
+                Err(failure) if failure.may_fail_over => {
+                    failures.push((target.provider.clone(), failure));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(exhausted(failures, &call.plan))
+    }
+}
+
+/// What the client and its body say about the request.
+fn describe(event: &mut UsageEvent, down: &ServerSession, peek: &Peek, key: &Key) {
+    let mut claims = Claims::default();
+    for (name, value) in &down.req_header().headers {
+        if let Ok(value) = value.to_str() {
+            claims.header(name.as_str(), value);
+        }
+    }
+    claims.body(peek.user.as_deref(), peek.session_id.as_deref());
+    for (name, value) in &peek.metadata {
+        claims.tag(name, value);
+    }
+    for tag in &peek.tags {
+        claims.tag(tag, "true");
+    }
+    if key.client_may_set.session {
+        event.ids.trace_id = claims.trace.take();
+        event.ids.session_id = claims.session.take();
+        event.ids.parent_id = claims.parent.take();
+    }
+    event.attribution = claims.resolve(key);
+    event.model.asked = peek.model.chars().take(256).collect();
+    event.call.is_stream = peek.stream;
+}
+
+fn require_json(down: &ServerSession) -> Result<(), Failure> {
+    let kind = down.get_header("content-type").and_then(|value| value.to_str().ok());
+    match kind {
+        Some(kind) if !kind.to_ascii_lowercase().starts_with("application/json") => {
+            Err(Failure::new(
+                ErrorClass::InvalidRequest,
+                415,
+                "unsupported_media_type",
+                "the request's content-type must be application/json",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn stopping() -> Failure {
+    Failure {
+        retry_after_s: Some(1),
+        ..Failure::new(
+            ErrorClass::Overloaded,
+            503,
+            "stopping",
+            "this gateway is stopping: try again",
+        )
+    }
+}
+
+/// The last failure speaks for all; what each target said is kept beside it.
+fn exhausted(failures: Vec<(String, Failure)>, plan: &Plan) -> Failure {
+    let attempts: Vec<serde_json::Value> = failures
+        .iter()
+        .map(|(provider, failure)| {
+            serde_json::json!({
+                "provider": provider, "error": failure.class, "code": failure.code,
+                "status": failure.upstream_status, "message": failure.message,
+            })
+        })
+        .collect();
+    let Some((_, mut last)) = failures.into_iter().next_back() else {
+        let name = &plan.route.name;
+        let message = format!("route `{name}` has no target");
+        return Failure::new(ErrorClass::Interrupted, 503, "route_without_target", message);
+    };
+    let mut metadata = last.metadata.take().unwrap_or_else(|| serde_json::json!({}));
+    if let Some(object) = metadata.as_object_mut() {
+        object.insert("attempts".to_owned(), attempts.into());
+    }
+    last.metadata = Some(metadata);
+    last
+}

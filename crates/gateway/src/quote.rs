@@ -1,0 +1,88 @@
+//! What an attempt may cost at most: the quote a reservation is taken for.
+
+use events::{Meter, Meters};
+use memchr::memmem;
+use policy::Quote;
+use pricing::Query;
+use units::{KeyId, UnixMicros, Usd};
+
+use crate::accounting::Accounting;
+
+/// Output assumed possible where neither the client nor the catalog names a limit. Lower than any
+/// current model's own limit, so that sending it upstream is accepted.
+const OUTPUT_TOKENS_UNKNOWN: u64 = 16_384;
+/// Tokens reserved for each inlined image.
+const TOKENS_PER_IMAGE: u64 = 3_000;
+/// Tokens reserved for what a provider adds to a prompt.
+const TOKENS_ADDED: u64 = 64;
+
+/// What is asked of one target.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    /// Provider id in the price book.
+    pub(crate) prices: &'a str,
+    /// Model at the provider.
+    pub(crate) model: &'a str,
+    /// Request start.
+    pub(crate) at: UnixMicros,
+    /// Upper bound of the input, tokens.
+    pub(crate) input_tokens_max: u64,
+    /// The client's own output limit.
+    pub(crate) output_tokens_max: Option<u64>,
+    /// Answers asked for.
+    pub(crate) choices: u64,
+    /// Whose history tells how long answers are.
+    pub(crate) kind: (KeyId, &'a str),
+}
+
+impl Accounting {
+    /// The quote for one target; `None` when its model has no price.
+    pub(crate) fn quote(&self, ask: &Ask<'_>) -> Option<Quote> {
+        let input = Meters::NONE.with(Meter::InputText, ask.input_tokens_max);
+        let cost = |meters: &Meters| {
+            let Ask { prices: provider, model, at, .. } = *ask;
+            self.cost(&Query { provider, model, at, service_tier: None, meters })
+        };
+        let fixed = cost(&input)?;
+        let with_output = cost(&input.with(Meter::OutputText, 1_000_000))?;
+        let limits = self.prices.limits(ask.prices, ask.model);
+        let of_context = limits.context_tokens.map_or(u64::MAX, |tokens| tokens / 2);
+        let ceiling = limits.output_tokens.unwrap_or(OUTPUT_TOKENS_UNKNOWN.min(of_context));
+        let usual = self.outputs.usual((ask.kind, ask.model));
+        Some(Quote {
+            fixed,
+            output_per_million: Usd::from_pico((with_output - fixed).pico()).times(ask.choices),
+            output_tokens_max: ask.output_tokens_max.unwrap_or(ceiling),
+            output_tokens_usual: usual,
+        })
+    }
+}
+
+/// An upper bound of the tokens of a request's body: half a token a byte (text in any script stays
+/// below that but for the rarest), with inlined base64 data counted as images instead of text.
+pub(crate) fn input_tokens_max(body: &[u8]) -> u64 {
+    const INLINED: &[u8] = b";base64,";
+    let (mut text, mut images, mut rest) = (0, 0, body);
+    while let Some(start) = memmem::find(rest, INLINED) {
+        let data = start + INLINED.len();
+        let length = memchr::memchr(b'"', &rest[data..]).unwrap_or(rest.len() - data);
+        text += data as u64;
+        images += 1;
+        rest = &rest[data + length..];
+    }
+    (text + rest.len() as u64) / 2 + images * TOKENS_PER_IMAGE + TOKENS_ADDED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inlined_images_are_not_counted_as_text() {
+        let image = format!(r#"{{"url":"data:image/png;base64,{}"}}"#, "A".repeat(1_000_000));
+        let tokens = input_tokens_max(image.as_bytes());
+        assert!((TOKENS_PER_IMAGE..TOKENS_PER_IMAGE + 200).contains(&tokens), "{tokens}");
+        assert_eq!(input_tokens_max(&[b'x'; 1_000]), 500 + TOKENS_ADDED);
+        assert_eq!(input_tokens_max(b"x;base64,"), 4 + TOKENS_PER_IMAGE + TOKENS_ADDED);
+    }
+}

@@ -1,0 +1,81 @@
+//! Writing answers to the client: complete ones in one piece, errors in the client's dialect.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use events::Dialect;
+use pingora_core::protocols::http::{HttpTask, ServerSession};
+use pingora_http::ResponseHeader;
+
+use crate::failure::Failure;
+use crate::ledger::Ledger;
+
+/// Headers of an answer.
+pub(crate) type Headers = Vec<(Cow<'static, str>, String)>;
+
+/// A header of a fixed name.
+pub(crate) fn header(name: &'static str, value: impl ToString) -> (Cow<'static, str>, String) {
+    (Cow::Borrowed(name), value.to_string())
+}
+
+/// Adds our headers to an answer's. One that cannot stand in a header (a model's name with a line
+/// break) is left out.
+pub(crate) fn add(answer: &mut ResponseHeader, headers: &Headers) {
+    for (name, value) in headers {
+        let _ = match name {
+            Cow::Borrowed(name) => answer.insert_header(*name, value.as_str()),
+            Cow::Owned(name) => answer.insert_header(name.clone(), value.as_str()),
+        };
+    }
+}
+
+/// The headers every answer carries.
+pub(crate) fn base_headers(ledger: &Ledger) -> Headers {
+    vec![
+        header("x-tollgate-request-id", ledger.request_id),
+        header("x-tollgate-attempts", ledger.attempts),
+    ]
+}
+
+/// Writes a complete answer in one call; `false` when the client has left.
+pub(crate) async fn write(
+    down: &mut ServerSession,
+    status: u16,
+    content_type: &str,
+    headers: &Headers,
+    body: Bytes,
+) -> bool {
+    let Ok(mut header) = ResponseHeader::build(status, Some(headers.len() + 3)) else {
+        return false;
+    };
+    let length = header.insert_header("content-length", body.len());
+    if length.and(header.insert_header("content-type", content_type.to_owned())).is_err() {
+        return false;
+    }
+    add(&mut header, headers);
+    let tasks =
+        vec![HttpTask::Header(Box::new(header), body.is_empty()), HttpTask::Body(Some(body), true)];
+    down.response_duplex_vec(tasks).await.is_ok()
+}
+
+/// Writes a failure as the client's dialect tells errors.
+pub(crate) async fn fail(
+    down: &mut ServerSession,
+    ledger: &Ledger,
+    dialect: Dialect,
+    failure: &Failure,
+) -> bool {
+    let mut headers = base_headers(ledger);
+    if let Some(seconds) = failure.retry_after_s {
+        headers.push(header("retry-after", seconds));
+    }
+    // SDKs retry by themselves; they are told where that would be of no use.
+    let may_retry = failure.status == 429 || failure.status >= 500;
+    headers.push(header("x-should-retry", may_retry));
+    let body = dialects::encode_error(dialect, &failure.body(ledger.request_id.to_string()));
+    // What is left of an unread body would be taken for the next request.
+    if !down.is_body_done() {
+        down.set_keepalive(None);
+    }
+    write(down, failure.status, "application/json", &headers, body).await
+}

@@ -1,0 +1,37 @@
+//! What is counted for operators. Labels are closed sets: never a key, a team or a customer.
+
+use events::{ErrorClass, UsageEvent};
+use metrics::{counter, gauge, histogram};
+use units::Usd;
+
+/// Counts one settled attempt, and by how much it cost more than it held.
+pub(crate) fn settled(event: &UsageEvent, overshoot: Usd) {
+    let error = event.outcome.error.map_or("none", ErrorClass::as_str);
+    counter!("tollgate_attempts_total", "error" => error).increment(1);
+    counter!("tollgate_tokens_total", "kind" => "input").increment(event.meters.input_tokens());
+    counter!("tollgate_tokens_total", "kind" => "output").increment(event.meters.output_tokens());
+    match event.cost.billed {
+        Some(cost) => gauge!("tollgate_cost_usd_total").increment(dollars(cost)),
+        None => counter!("tollgate_unpriced_requests_total").increment(1),
+    }
+    if !overshoot.is_zero() {
+        gauge!("tollgate_budget_overshoot_usd_total").increment(dollars(overshoot));
+    }
+}
+
+/// Counts one request that was refused before anything was sent.
+pub(crate) fn refused(class: ErrorClass) {
+    counter!("tollgate_refused_total", "error" => class.as_str()).increment(1);
+}
+
+/// Counts one finished request and the time it spent in the gateway itself.
+pub(crate) fn answered(overhead_us: i64) {
+    counter!("tollgate_requests_total").increment(1);
+    let micros = u32::try_from(overhead_us.max(0)).unwrap_or(u32::MAX);
+    histogram!("tollgate_overhead_seconds").record(f64::from(micros) / 1e6);
+}
+
+/// An amount as the float that metrics are made of; never used for anything else.
+fn dollars(amount: Usd) -> f64 {
+    amount.to_string().parse().unwrap_or(f64::NAN)
+}

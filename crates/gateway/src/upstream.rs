@@ -1,0 +1,209 @@
+//! Providers as the engine reaches them: an address, a connection pool, and the headers of a call.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use dialects::Encoded;
+use events::Dialect;
+use pingora_core::connectors::{ConnectorOptions, http::Connector};
+use pingora_core::protocols::ALPN;
+use pingora_core::protocols::http::client::HttpSession;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_http::RequestHeader;
+use tokio::sync::Mutex;
+use units::{Clock, Secret, UnixMicros};
+
+/// How long a resolved address is used before it is looked up again, microseconds.
+const ADDRESS_AGE_US_MAX: i64 = 30_000_000;
+/// Longest wait for a name to resolve.
+const RESOLVE_TIME_MAX: Duration = Duration::from_secs(3);
+/// Concurrent streams on one HTTP/2 connection; Pingora's own default is 1.
+const H2_STREAMS_MAX: usize = 128;
+
+/// A provider as configured.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// Id, as routes name it.
+    pub name: String,
+    /// Wire format it speaks.
+    pub dialect: Dialect,
+    /// Base URL, `https://host[:port]/path`, to which the dialect's path is appended.
+    pub base_url: String,
+    /// Credential sent with each call; none for providers without one.
+    pub secret: Option<Secret>,
+    /// Provider id in the price book.
+    pub prices: String,
+    /// Connections kept ready.
+    pub connections_max: usize,
+    /// Longest wait for a connection, milliseconds.
+    pub connect_timeout_ms: u64,
+    /// Longest wait for the first forwardable byte, milliseconds.
+    pub ttfb_timeout_ms: u64,
+    /// Longest silence within an answer, milliseconds.
+    pub idle_timeout_ms: u64,
+}
+
+/// Why a provider cannot be used as configured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// Not an `http` or `https` URL with a host.
+    #[error("provider `{name}`: `{url}` is not a base URL: write http(s)://host[:port]/path")]
+    BadUrl {
+        /// The provider.
+        name: String,
+        /// What was configured.
+        url: String,
+    },
+}
+
+/// A provider ready for calls.
+pub struct Upstream {
+    /// As configured.
+    pub provider: Provider,
+    host: String,
+    port: u16,
+    is_tls: bool,
+    template: RequestHeader,
+    h2_uri: http::Uri,
+    connector: Connector,
+    address: ArcSwapOption<Resolved>,
+    resolving: Mutex<()>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Debug)]
+struct Resolved {
+    address: SocketAddr,
+    at: UnixMicros,
+}
+
+impl Upstream {
+    /// Checks the provider's URL and prepares its connection pool.
+    pub fn new(provider: Provider, clock: Arc<dyn Clock>) -> Result<Self, UpstreamError> {
+        let bad_url = || UpstreamError::BadUrl {
+            name: provider.name.clone(),
+            url: provider.base_url.clone(),
+        };
+        let uri: http::Uri = provider.base_url.parse().map_err(|_| bad_url())?;
+        let is_tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(bad_url()),
+        };
+        let host = uri.host().ok_or_else(bad_url)?.to_owned();
+        let authority = uri.authority().ok_or_else(bad_url)?.as_str();
+        let base = uri.path().trim_end_matches('/');
+        let path = format!("{base}{}", dialects::endpoint_path(provider.dialect));
+        let template = template(&provider, authority, path.as_bytes()).map_err(|_| bad_url())?;
+        let h2_uri = format!("https://{authority}{path}").parse().map_err(|_| bad_url())?;
+        let connector = Connector::new(Some(ConnectorOptions::new(provider.connections_max)));
+        Ok(Self {
+            port: uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 }),
+            provider,
+            host,
+            is_tls,
+            template,
+            h2_uri,
+            connector,
+            address: ArcSwapOption::empty(),
+            resolving: Mutex::new(()),
+            clock,
+        })
+    }
+
+    /// The peer to connect to. Resolves the name off the reactor, at most every 30 s, and keeps the
+    /// last good address while the resolver is away.
+    pub(crate) async fn peer(&self) -> Option<HttpPeer> {
+        let address = self.address().await?;
+        let mut peer = HttpPeer::new(address, self.is_tls, self.host.clone());
+        let connect = Duration::from_millis(self.provider.connect_timeout_ms);
+        peer.options.connection_timeout = Some(connect);
+        peer.options.total_connection_timeout = Some(connect);
+        peer.options.idle_timeout = Some(Duration::from_secs(60));
+        peer.options.max_h2_streams = H2_STREAMS_MAX;
+        if self.is_tls {
+            peer.options.alpn = ALPN::H2H1;
+        }
+        Some(peer)
+    }
+
+    async fn address(&self) -> Option<SocketAddr> {
+        if let Ok(ip) = self.host.trim_matches(['[', ']']).parse() {
+            return Some(SocketAddr::new(ip, self.port));
+        }
+        let fresh = || {
+            let resolved = self.address.load();
+            let is_fresh =
+                |r: &Arc<Resolved>| self.clock.now().micros_since(r.at) < ADDRESS_AGE_US_MAX;
+            resolved.as_ref().filter(|resolved| is_fresh(resolved)).map(|resolved| resolved.address)
+        };
+        if let Some(address) = fresh() {
+            return Some(address);
+        }
+        let _one_at_a_time = self.resolving.lock().await;
+        if let Some(address) = fresh() {
+            return Some(address);
+        }
+        let lookup = tokio::net::lookup_host((self.host.as_str(), self.port));
+        match tokio::time::timeout(RESOLVE_TIME_MAX, lookup).await {
+            Ok(Ok(mut addresses)) => {
+                let address = addresses.next()?;
+                self.address.store(Some(Arc::new(Resolved { address, at: self.clock.now() })));
+                Some(address)
+            }
+            _ => self.address.load().as_ref().map(|resolved| resolved.address),
+        }
+    }
+
+    /// A connection from the pool or a new one, and whether it was used before.
+    pub(crate) async fn session(
+        &self,
+        peer: &HttpPeer,
+    ) -> pingora_error::Result<(HttpSession, bool)> {
+        self.connector.get_http_session(peer).await
+    }
+
+    /// Gives a connection back to the pool; only after its answer was read to the end.
+    pub(crate) async fn release(&self, session: HttpSession, peer: &HttpPeer) {
+        self.connector.release_http_session(session, peer, peer.options.idle_timeout).await;
+    }
+
+    /// The header of one call.
+    pub(crate) fn header(
+        &self,
+        is_h2: bool,
+        request: &Encoded,
+    ) -> pingora_error::Result<Box<RequestHeader>> {
+        let mut header = self.template.clone();
+        if is_h2 {
+            header.remove_header("host");
+            header.set_uri(self.h2_uri.clone());
+        }
+        header.insert_header("content-length", request.body.len())?;
+        for (name, value) in &request.headers {
+            header.insert_header(*name, value)?;
+        }
+        Ok(Box::new(header))
+    }
+}
+
+/// The header every call shares.
+fn template(
+    provider: &Provider,
+    authority: &str,
+    path: &[u8],
+) -> pingora_error::Result<RequestHeader> {
+    let mut header = RequestHeader::build("POST", path, Some(8))?;
+    header.insert_header("host", authority)?;
+    header.insert_header("content-type", "application/json")?;
+    header.insert_header("accept", "application/json, text/event-stream")?;
+    header.insert_header("user-agent", concat!("tollgate/", env!("CARGO_PKG_VERSION")))?;
+    if let Some(secret) = &provider.secret {
+        for (name, value) in dialects::auth_headers(provider.dialect, secret) {
+            header.insert_header(name, value)?;
+        }
+    }
+    Ok(header)
+}

@@ -1,0 +1,102 @@
+//! A plain message, and the pieces of it that streams repeat.
+
+use serde_json::{Value, json};
+
+use super::{Anthropic, signature, tool_use_id};
+use crate::answer::{Answer, Finish, Part, PartKind};
+use crate::dialects::{Wire, to_json};
+
+/// The body of a plain answer.
+pub(super) fn encode(answer: &Answer) -> Vec<u8> {
+    let Some(choice) = answer.choices.first() else {
+        return Vec::new();
+    };
+    let mut message = envelope(answer);
+    message["content"] = (0..).zip(&choice.parts).map(|(i, part)| block(answer, i, part)).collect();
+    message["stop_reason"] = stop_reason(&choice.finish).into();
+    message["stop_sequence"] = stop_sequence(&choice.finish);
+    if answer.tells_usage {
+        message["usage"] = usage(answer, answer.usage.output_tokens);
+        message["usage"]["output_tokens_details"] =
+            json!({"thinking_tokens": answer.usage.reasoning_tokens});
+    }
+    to_json(&message)
+}
+
+/// A message before anything was written.
+pub(super) fn envelope(answer: &Answer) -> Value {
+    json!({
+        "model": answer.model,
+        "id": Anthropic::answer_id(answer.serial),
+        "type": "message",
+        "role": "assistant",
+        "content": [],
+        "stop_reason": null,
+        "stop_sequence": null,
+    })
+}
+
+/// The usage, with `output_tokens` as told so far.
+pub(super) fn usage(answer: &Answer, output_tokens: u64) -> Value {
+    let usage = &answer.usage;
+    let written_5m = usage.cache_write_tokens.saturating_sub(usage.cache_write_1h_tokens);
+    json!({
+        "input_tokens": usage.input_tokens,
+        "cache_creation_input_tokens": usage.cache_write_tokens,
+        "cache_read_input_tokens": usage.cache_read_tokens,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": written_5m,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h_tokens,
+        },
+        "output_tokens": output_tokens,
+        "service_tier": answer.tier,
+        "inference_geo": "global",
+    })
+}
+
+/// A block before its text.
+pub(super) fn empty_block(answer: &Answer, index: usize, part: &Part) -> Value {
+    match &part.kind {
+        PartKind::Thinking => json!({"type": "thinking", "thinking": "", "signature": ""}),
+        PartKind::Text => json!({"type": "text", "text": ""}),
+        PartKind::Tool(name) => json!({
+            "type": "tool_use",
+            "id": tool_use_id(answer.serial, index),
+            "name": name,
+            "input": {},
+            "caller": {"type": "direct"},
+        }),
+    }
+}
+
+/// Why an answer ended, in the format's words.
+pub(super) const fn stop_reason(finish: &Finish) -> &'static str {
+    match finish {
+        Finish::Stop => "end_turn",
+        Finish::StopSequence(_) => "stop_sequence",
+        Finish::Length => "max_tokens",
+        Finish::ToolCalls => "tool_use",
+    }
+}
+
+/// The stop sequence that ended the answer, or null.
+pub(super) fn stop_sequence(finish: &Finish) -> Value {
+    match finish {
+        Finish::StopSequence(stop) => Value::from(stop.as_str()),
+        _ => Value::Null,
+    }
+}
+
+fn block(answer: &Answer, index: usize, part: &Part) -> Value {
+    let mut block = empty_block(answer, index, part);
+    match part.kind {
+        PartKind::Thinking => {
+            block["thinking"] = part.text.as_str().into();
+            block["signature"] = signature(answer.serial).into();
+        }
+        PartKind::Text => block["text"] = part.text.as_str().into(),
+        // Arguments cut by the token limit are no object any more: the input stays empty.
+        PartKind::Tool(_) => block["input"] = serde_json::from_str(&part.text).unwrap_or(json!({})),
+    }
+    block
+}

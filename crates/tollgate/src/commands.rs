@@ -1,0 +1,8 @@
+//! What each command does, one file a command.
+
+pub mod config;
+pub mod export;
+pub mod init;
+pub mod key;
+pub mod query;
+pub mod serve;

@@ -1,0 +1,70 @@
+//! The demonstration's configuration file: simulated providers, a route for each model, teams, caps.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use simulator::traffic::{MODELS, Population};
+use units::Usd;
+
+/// What the file is made from.
+pub(super) struct Script<'a> {
+    pub(super) population: &'a Population,
+    pub(super) gateway: SocketAddr,
+    pub(super) console: SocketAddr,
+    pub(super) providers: SocketAddr,
+    pub(super) data_dir: &'a Path,
+    /// Team and monthly limit of each budget.
+    pub(super) budgets: Vec<(String, Usd)>,
+    /// Level of the log.
+    pub(super) log: &'a str,
+}
+
+impl Script<'_> {
+    /// The text of the file.
+    pub(super) fn text(&self) -> String {
+        let Script { population, gateway, console, providers, log, .. } = self;
+        let data_dir = self.data_dir.display().to_string();
+        let mut text = format!(
+            "# Written by `tollgate demo`: providers are simulated on this machine.\n\
+             [organisation]\nslug = {:?}\nname = \"Acme (demonstration)\"\n\n\
+             [server]\ngateway = \"{gateway}\"\nconsole = \"{console}\"\n\n\
+             [storage]\ndata_dir = {data_dir:?}\n\n\
+             [telemetry]\nlog = \"{log}\"\n",
+            population.organisation,
+        );
+        let mut add = |section: std::fmt::Arguments<'_>| {
+            // Writing to a string cannot fail.
+            let _ = text.write_fmt(section);
+        };
+        for (name, dialect) in [("openai", "openai_chat"), ("anthropic", "anthropic_messages")] {
+            add(format_args!(
+                "\n[[provider]]\nname = \"{name}\"\ndialect = \"{dialect}\"\n\
+                 base_url = \"http://{providers}/v1\"\nprices = \"{name}\"\n\
+                 api_key = \"file:{data_dir}/provider-key\"\n"
+            ));
+        }
+        for model in MODELS {
+            let other = match model.provider {
+                "openai" => ("anthropic", "claude-haiku-5-5"),
+                _ => ("openai", "gpt-5.4-mini"),
+            };
+            add(format_args!(
+                "\n[[route]]\nname = \"{0}\"\ndrop_params = true\ntargets = [\n  \
+                 {{ provider = \"{1}\", model = \"{0}\" }},\n  \
+                 {{ provider = \"{2}\", model = \"{3}\" }},\n]\n",
+                model.model, model.provider, other.0, other.1,
+            ));
+        }
+        for team in &population.teams {
+            add(format_args!("\n[[team]]\nslug = \"{}\"\n", team.slug));
+        }
+        for (team, limit) in &self.budgets {
+            add(format_args!(
+                "\n[[budget]]\nname = \"{team}-monthly\"\nteam = \"{team}\"\n\
+                 limit_usd = \"{limit}\"\non_unpriced = \"allow\"\n"
+            ));
+        }
+        text
+    }
+}
