@@ -1,1 +1,18 @@
-//! End-to-end stories.
+//! End-to-end stories: the real binary, real clients, and providers simulated over real HTTP.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod bad_input; // every kind of bad input: a clear error, and nothing lost
+mod cap; // a monthly budget under 64 clients and a kill
+mod clients; // the official OpenAI SDKs of PyPI and npm, unmodified
+mod command_line; // init, config, key, query, export, and their exit codes
+mod console; // login, statement, export and screenshots
+mod demonstration; // `tollgate demo` as a newcomer sees it
+mod durability; // kill -9, damaged spools, orderly stops
+mod harness; // what the stories are told with
+mod metering; // one row for every outcome, with the provider's own figures

@@ -29,10 +29,19 @@ const seen = {};
 const models = (await client.models.list()).data.map((entry) => entry.id);
 assert.ok(models.includes(model), models.join());
 
-const plain = await client.chat.completions.create({ model, messages });
+const { data: plain, response } = await client.chat.completions
+  .create({ model, messages }, { headers: { "x-tollgate-customer": "globex" } })
+  .withResponse();
 assert.equal(plain.choices[0].finish_reason, "stop");
 assert.ok(plain.choices[0].message.content);
-seen.plain = { input: plain.usage.prompt_tokens, output: plain.usage.completion_tokens };
+seen.plain = {
+  input: plain.usage.prompt_tokens,
+  output: plain.usage.completion_tokens,
+  // Twelve decimals are the finest unit of the ledger.
+  cost: plain.usage.cost.toFixed(12),
+};
+seen.request_id = response.headers.get("x-tollgate-request-id");
+seen.cost_header = response.headers.get("x-tollgate-cost-usd");
 
 let text = "";
 for await (const chunk of await client.chat.completions.create({ model, messages, stream: true })) {

@@ -3,6 +3,7 @@
 Arguments: base URL, key, model. Prints one JSON object of what was seen; raises on what is wrong.
 """
 
+import decimal
 import json
 import sys
 
@@ -29,17 +30,18 @@ seen = {}
 models = [entry.id for entry in client.models.list()]
 assert model in models, models
 
-plain = client.chat.completions.create(
+raw = client.chat.completions.with_raw_response.create(
     model=model, messages=ask, extra_headers={"x-tollgate-customer": "globex"}
 )
+plain = raw.parse()
 assert plain.choices[0].message.content and plain.choices[0].finish_reason == "stop"
+# The shortest text of the float that JSON became is the amount's own digits.
+cost = decimal.Decimal(repr(plain.usage.model_extra["cost"]))
 seen["plain"] = {
     "input": plain.usage.prompt_tokens,
     "output": plain.usage.completion_tokens,
-    "cost": str(plain.usage.model_extra["cost"]),
+    "cost": f"{cost:f}",
 }
-
-raw = client.chat.completions.with_raw_response.create(model=model, messages=ask)
 seen["request_id"] = raw.headers["x-tollgate-request-id"]
 seen["cost_header"] = raw.headers["x-tollgate-cost-usd"]
 

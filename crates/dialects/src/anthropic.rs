@@ -45,7 +45,11 @@ impl ProviderSide for Anthropic {
         request::encode(request, target)
     }
 
-    fn decode_reply<'a>(&self, body: &'a str, facts: &mut Facts) -> Result<ChatReply<'a>, ReplyError> {
+    fn decode_reply<'a>(
+        &self,
+        body: &'a str,
+        facts: &mut Facts,
+    ) -> Result<ChatReply<'a>, ReplyError> {
         reply::decode(body, facts)
     }
 

@@ -23,8 +23,6 @@ pub struct UpstreamError {
     pub code: Option<String>,
     /// Parameter at fault.
     pub param: Option<String>,
-    /// The provider's id of the request.
-    pub request_id: Option<String>,
 }
 
 impl UpstreamError {

@@ -3,10 +3,12 @@
 //! Bodies reach tens of megabytes, so nothing here builds a tree. It must never know what a member
 //! means to a dialect.
 
+mod list;
 mod number;
 mod object;
 mod text;
 
+pub(crate) use list::List;
 pub(crate) use number::{usd, whole};
 pub(crate) use object::{Edit, Object};
 pub(crate) use text::Text;

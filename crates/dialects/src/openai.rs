@@ -46,7 +46,12 @@ impl ClientSide for Openai {
         decode::request(body)
     }
 
-    fn encode_reply(&self, reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext) -> Vec<u8> {
+    fn encode_reply(
+        &self,
+        reply: &ChatReply<'_>,
+        facts: &Facts,
+        context: &ReplyContext,
+    ) -> Vec<u8> {
         encode::reply(reply, facts, context)
     }
 

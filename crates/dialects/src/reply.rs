@@ -32,12 +32,7 @@ pub struct ReplyContext {
 impl ReplyContext {
     /// A context that shows the provider's model, tells usage, and knows no price.
     pub fn unpriced() -> Self {
-        Self {
-            model_shown: None,
-            wants_usage: true,
-            cost: Arc::new(|_| None),
-            created_unix_s: 0,
-        }
+        Self { model_shown: None, wants_usage: true, cost: Arc::new(|_| None), created_unix_s: 0 }
     }
 }
 

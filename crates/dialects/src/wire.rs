@@ -32,7 +32,8 @@ pub(crate) trait ClientSide: Sync {
     /// Reads the whole request.
     fn decode_request<'a>(&self, body: &'a str) -> Result<ChatRequest<'a>, RequestError>;
     /// Words a plain answer.
-    fn encode_reply(&self, reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext) -> Vec<u8>;
+    fn encode_reply(&self, reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext)
+    -> Vec<u8>;
     /// Words streamed answers.
     fn stream_encoder(&self, context: ReplyContext) -> Box<dyn StreamEncoder>;
     /// Words an error.
@@ -52,7 +53,11 @@ pub(crate) trait ProviderSide: Sync {
         target: &Target<'_>,
     ) -> Result<Encoded, RequestError>;
     /// Reads a plain answer.
-    fn decode_reply<'a>(&self, body: &'a str, facts: &mut Facts) -> Result<ChatReply<'a>, ReplyError>;
+    fn decode_reply<'a>(
+        &self,
+        body: &'a str,
+        facts: &mut Facts,
+    ) -> Result<ChatReply<'a>, ReplyError>;
     /// Reads streamed answers.
     fn stream_decoder(&self) -> Box<dyn StreamDecoder>;
 }

@@ -108,7 +108,8 @@ mod walk {
             return Err("the input was estimated at nothing".into());
         }
         for dialect in [OPENAI, ANTHROPIC] {
-            let target = Target { dialect, model: "other", max_output_tokens: None, drop_params: true };
+            let target =
+                Target { dialect, model: "other", max_output_tokens: None, drop_params: true };
             let encoded = encode_request(OPENAI, &body, &target).map_err(|e| e.to_string())?;
             let out: Value = serde_json::from_slice(&encoded.body).map_err(|e| e.to_string())?;
             check("model sent", &out["model"], &Value::from("other"))?;
@@ -137,7 +138,8 @@ mod walk {
     fn replay_plain(dialect: Dialect, body: &[u8]) -> Result<(), String> {
         let recorded: Value = serde_json::from_slice(body).map_err(|e| e.to_string())?;
         let bytes = Bytes::copy_from_slice(body);
-        let reply = transcode_reply(dialect, OPENAI, &bytes, &context()).map_err(|e| e.to_string())?;
+        let reply =
+            transcode_reply(dialect, OPENAI, &bytes, &context()).map_err(|e| e.to_string())?;
         let out: Value = serde_json::from_slice(&reply.body).map_err(|e| e.to_string())?;
         let expected = of_plain(dialect, &recorded);
         check_said(&of_plain(OPENAI, &out), &expected)?;
@@ -180,7 +182,8 @@ mod walk {
         let mut transcoder = StreamTranscoder::new(dialect, OPENAI, context());
         let mut out = Vec::new();
         for chunk in body.chunks(piece.max(1)) {
-            let bytes = transcoder.push(&Bytes::copy_from_slice(chunk)).map_err(|e| e.to_string())?;
+            let bytes =
+                transcoder.push(&Bytes::copy_from_slice(chunk)).map_err(|e| e.to_string())?;
             out.extend_from_slice(&bytes);
         }
         match transcoder.finish() {
@@ -216,9 +219,10 @@ mod walk {
         if finish != expected.finish {
             return Err(format!("finish: {finish:?} is not {:?}", expected.finish));
         }
-        let told = facts.usage.as_ref().map(|usage| {
-            (usage.meters.input_tokens(), usage.meters.output_tokens())
-        });
+        let told = facts
+            .usage
+            .as_ref()
+            .map(|usage| (usage.meters.input_tokens(), usage.meters.output_tokens()));
         if told != expected.tokens {
             return Err(format!("usage: {told:?} is not {:?}", expected.tokens));
         }

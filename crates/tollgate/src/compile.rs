@@ -122,5 +122,5 @@ fn stored_key(key: &store::Key) -> (KeyHash, Key) {
         },
         expires_at: key.expires_at,
     };
-    (*key.hash.bytes(), compiled)
+    (*key.hash.as_bytes(), compiled)
 }

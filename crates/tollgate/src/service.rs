@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gateway::{Accounting, BodyMemory, Drain, Engine, EngineOptions, Listen, Upstream};
-use lake::{Committer, Lake, LakeOptions, Window};
+use lake::{Committer, CommitterOptions, Lake, LakeOptions, Window};
 use metrics_exporter_prometheus::PrometheusHandle;
 use policy::{OutputHistory, Scope, Snapshot, Treasury};
 use pricing::PriceBook;
@@ -75,7 +75,7 @@ impl Ledger {
             let store = Store::open(&storage.database_url(), Arc::clone(clock)).await?;
             store.organisations().put(&organisation(config)?, &Actor::System).await?;
             let lake = Lake::open(LakeOptions::new(storage.lake_dir()), Arc::clone(clock)).await?;
-            let adopted = lake.adopt_abandoned(&storage.spool_dir()).await?;
+            let adopted = lake.adopt_abandoned(&storage.spool_dir(), Arc::new(RealDisk)).await?;
             tracing::info!(?adopted, "spools of earlier processes committed");
             Ok::<_, CommandError>((store, lake))
         })?;
@@ -113,15 +113,18 @@ impl Service {
             treasury: Arc::clone(&treasury),
         };
         runtime.block_on(watch.refresh())?;
-        let committer = Committer::new(lake.clone(), accounting.spool.clone())
-            .every(Duration::from_millis(config.storage.commit_interval_ms));
+        let committer = Committer::new(lake.clone(), accounting.spool.clone());
+        let committer = committer.with_options(CommitterOptions {
+            interval: Duration::from_millis(config.storage.commit_interval_ms),
+            ..CommitterOptions::default()
+        });
         let listener = runtime.block_on(console::listen(config.server.console))?;
         let board = board::Board { treasury, clock: Arc::clone(&clock) };
         let router = console::router(&config, &lake, &store, board, Arc::clone(&clock))?;
         let tasks = vec![
             runtime.spawn(watch.run(stopping.clone())),
             runtime.spawn(console::serve(listener, router, stopping.clone())),
-            runtime.spawn(committer.run(stopping)),
+            runtime.spawn(commit(committer, stopping)),
         ];
         let engine = Arc::new(engine(&config, accounting, snapshot, metrics)?);
         Ok(Self { config, store, lake, engine, clock, stop, tasks, runtime })
@@ -188,6 +191,13 @@ pub fn prices(config: &Config) -> Result<PriceBook, CommandError> {
     Ok(book.with_overlay(&text, &path.display().to_string())?)
 }
 
+/// Commits until the stop. What could not be committed stays in the spool for the next start.
+async fn commit(committer: Committer, stopping: watch::Receiver<bool>) {
+    if let Err(error) = Box::pin(committer.run(stopping)).await {
+        tracing::error!(%error, "usage is no longer committed; restart to commit what is spooled");
+    }
+}
+
 fn organisation(config: &Config) -> Result<Organisation, CommandError> {
     let organisation = &config.organisation;
     let name = Label::clipped(organisation.display_name())
@@ -202,7 +212,7 @@ fn spool_options(config: &Config) -> SpoolOptions {
     let mut options = SpoolOptions::new(storage.spool_dir(), node);
     options.quota_bytes = storage.spool_quota_bytes;
     options.sync = match storage.spool_sync {
-        SpoolSync::Group => spool::Sync::group(),
+        SpoolSync::Group => spool::Sync::default(),
         SpoolSync::Every => spool::Sync::Every,
     };
     options

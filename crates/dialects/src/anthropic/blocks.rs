@@ -1,5 +1,7 @@
 //! The conversation as this dialect words it: turns of user and assistant made of blocks.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -30,14 +32,14 @@ pub(super) enum Block<'r> {
         cache_control: Option<&'r RawValue>,
     },
     ToolUse {
-        id: &'r str,
+        id: Cow<'r, str>,
         name: &'r str,
         input: Box<RawValue>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<&'r RawValue>,
     },
     ToolResult {
-        tool_use_id: &'r str,
+        tool_use_id: Cow<'r, str>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         content: Vec<Block<'r>>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,14 +172,14 @@ fn block<'r>(
         }
         Content::ToolCall { id, name, arguments } => {
             let input = input(arguments, param)?;
-            Some(Block::ToolUse { id, name, input, cache_control })
+            Some(Block::ToolUse { id: call_id(id), name, input, cache_control })
         }
-        Content::ToolResult { call_id, parts } => {
+        Content::ToolResult { call_id: id, parts } => {
             let mut content = Vec::with_capacity(parts.len());
             for part in parts {
                 content.extend(block(part, param, losses)?);
             }
-            Some(Block::ToolResult { tool_use_id: call_id, content, cache_control })
+            Some(Block::ToolResult { tool_use_id: call_id(id), content, cache_control })
         }
         Content::Thinking { text, signature } => {
             Some(Block::Thinking { thinking: text, signature })
@@ -215,6 +217,17 @@ fn source<'r>(
             None
         }
     })
+}
+
+/// An id of a call as the dialect takes it: letters, digits, `_` and `-`. Ids of other providers may
+/// hold more, and a conversation may have begun with one of them.
+fn call_id(id: &str) -> Cow<'_, str> {
+    let is_taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !id.is_empty() && id.chars().all(is_taken) {
+        return Cow::Borrowed(id);
+    }
+    let replaced: String = id.chars().map(|c| if is_taken(c) { c } else { '_' }).collect();
+    Cow::Owned(if replaced.is_empty() { "_".to_owned() } else { replaced })
 }
 
 /// Arguments as the object the dialect wants; none at all mean an empty one.

@@ -42,7 +42,8 @@ struct Properties {}
 
 impl<'r> ToolBody<'r> {
     pub(super) fn new(tool: &'r Tool<'_>) -> Self {
-        let empty = || InputSchema::Empty(EmptySchema { kind: "object", properties: Properties {} });
+        let empty =
+            || InputSchema::Empty(EmptySchema { kind: "object", properties: Properties {} });
         Self {
             name: &tool.name,
             description: tool.description.as_deref(),
@@ -77,17 +78,16 @@ pub(super) fn tool_choice<'r>(
         };
     }
     let one_at_a_time = request.parallel_tool_calls == Some(false);
-    let choice = |kind, name| ToolChoiceBody { kind, name, disable_parallel_tool_use: one_at_a_time };
+    let choice =
+        |kind, name| ToolChoiceBody { kind, name, disable_parallel_tool_use: one_at_a_time };
     Ok(match &request.tool_choice {
         ToolChoice::Unset => one_at_a_time.then(|| choice("auto", None)),
         ToolChoice::Auto => Some(choice("auto", None)),
         ToolChoice::Required => Some(choice("any", None)),
         ToolChoice::Named(name) => Some(choice("tool", Some(name.as_ref()))),
-        ToolChoice::None => Some(ToolChoiceBody {
-            kind: "none",
-            name: None,
-            disable_parallel_tool_use: false,
-        }),
+        ToolChoice::None => {
+            Some(ToolChoiceBody { kind: "none", name: None, disable_parallel_tool_use: false })
+        }
         ToolChoice::Other(kind) => {
             losses.lose("tool_choice", &format!("`{kind}` has no counterpart there"))?;
             None

@@ -145,15 +145,22 @@ mod tests {
         ] {
             let mut facts = Facts::default();
             note_stop(&mut facts, native);
-            assert_eq!((facts.finish_reason, facts.native_finish_reason.as_deref()), (Some(reason), Some(native)));
+            assert_eq!(
+                (facts.finish_reason, facts.native_finish_reason.as_deref()),
+                (Some(reason), Some(native))
+            );
         }
     }
 
     #[test]
     fn an_error_under_status_200_and_junk_are_no_answers() {
         let decode = |json| decode(json, &mut Facts::default());
-        let error = decode(r#"{"type":"error","error":{"type":"overloaded_error","message":"busy"},"request_id":"req_1"}"#);
-        assert!(matches!(error, Err(ReplyError::Upstream(e)) if e.status == 529 && e.request_id.as_deref() == Some("req_1")));
+        let error = decode(
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"busy"},"request_id":"req_1"}"#,
+        );
+        assert!(
+            matches!(error, Err(ReplyError::Upstream(e)) if e.status == 529 && e.message == "busy")
+        );
         for junk in ["", "{}", "[]", "<html>", r#"{"content":5}"#, r#"{"content":[{}]}"#] {
             assert!(matches!(decode(junk), Err(ReplyError::Garbage(_))), "{junk}");
         }

@@ -92,7 +92,7 @@ pub(super) fn encode(
         sampling: sampling(&request.sampling, takes_sampling, &mut losses)?,
         metadata: request.user.as_deref().map(|user_id| Metadata { user_id }),
     };
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(request.text_bytes() + 1024);
     append(&mut out, &body);
     Ok(Encoded {
         body: out.into(),

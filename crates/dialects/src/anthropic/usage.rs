@@ -126,17 +126,51 @@ mod tests {
         for (case, reports, expected) in [
             (
                 "everything at once",
-                &[r#"{"input_tokens":10,"cache_read_input_tokens":20,"cache_creation_input_tokens":30,"cache_creation":{"ephemeral_5m_input_tokens":5,"ephemeral_1h_input_tokens":20},"output_tokens":7,"output_tokens_details":{"thinking_tokens":3},"server_tool_use":{"web_search_requests":2}}"#][..],
-                vec![("input.text", 10), ("cache_read.text", 20), ("cache_write.5m", 10), ("cache_write.1h", 20), ("output.text", 4), ("reasoning", 3), ("web_search", 2)],
+                &[
+                    r#"{"input_tokens":10,"cache_read_input_tokens":20,"cache_creation_input_tokens":30,"cache_creation":{"ephemeral_5m_input_tokens":5,"ephemeral_1h_input_tokens":20},"output_tokens":7,"output_tokens_details":{"thinking_tokens":3},"server_tool_use":{"web_search_requests":2}}"#,
+                ][..],
+                vec![
+                    ("input.text", 10),
+                    ("cache_read.text", 20),
+                    ("cache_write.5m", 10),
+                    ("cache_write.1h", 20),
+                    ("output.text", 4),
+                    ("reasoning", 3),
+                    ("web_search", 2),
+                ],
             ),
-            ("upwards", &[r#"{"input_tokens":2037,"output_tokens":1}"#, r#"{"input_tokens":15665,"output_tokens":90}"#], vec![("input.text", 15665), ("output.text", 90)]),
-            ("downwards", &[r#"{"input_tokens":60385,"output_tokens":1}"#, r#"{"input_tokens":612,"output_tokens":5}"#], vec![("input.text", 612), ("output.text", 5)]),
+            (
+                "upwards",
+                &[
+                    r#"{"input_tokens":2037,"output_tokens":1}"#,
+                    r#"{"input_tokens":15665,"output_tokens":90}"#,
+                ],
+                vec![("input.text", 15665), ("output.text", 90)],
+            ),
+            (
+                "downwards",
+                &[
+                    r#"{"input_tokens":60385,"output_tokens":1}"#,
+                    r#"{"input_tokens":612,"output_tokens":5}"#,
+                ],
+                vec![("input.text", 612), ("output.text", 5)],
+            ),
             (
                 "lifetimes survive a report without them",
-                &[r#"{"input_tokens":1,"cache_creation_input_tokens":50,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":50}}"#, r#"{"cache_creation_input_tokens":50,"output_tokens":5}"#],
+                &[
+                    r#"{"input_tokens":1,"cache_creation_input_tokens":50,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":50}}"#,
+                    r#"{"cache_creation_input_tokens":50,"output_tokens":5}"#,
+                ],
                 vec![("input.text", 1), ("cache_write.1h", 50), ("output.text", 5)],
             ),
-            ("nulls and nonsense", &[r#"{"input_tokens":3,"output_tokens":null,"cache_creation":null,"server_tool_use":7}"#, "[]"], vec![("input.text", 3)]),
+            (
+                "nulls and nonsense",
+                &[
+                    r#"{"input_tokens":3,"output_tokens":null,"cache_creation":null,"server_tool_use":7}"#,
+                    "[]",
+                ],
+                vec![("input.text", 3)],
+            ),
         ] {
             assert_eq!(meters(reports), expected, "{case}");
         }
@@ -144,7 +178,8 @@ mod tests {
 
     #[test]
     fn tier_and_speed_survive_a_report_without_them() {
-        let tier = |start: &str| told(&[start, r#"{"output_tokens":5}"#]).usage.unwrap().service_tier;
+        let tier =
+            |start: &str| told(&[start, r#"{"output_tokens":5}"#]).usage.unwrap().service_tier;
         assert_eq!(tier(r#"{"service_tier":"priority"}"#).as_deref(), Some("priority"));
         assert_eq!(tier(r#"{"service_tier":"standard","speed":"fast"}"#).as_deref(), Some("fast"));
     }
@@ -161,7 +196,10 @@ mod tests {
             .iter()
             .map(|e| (e.kind.as_str(), e.model.as_deref(), e.usage.meters.input_tokens()))
             .collect();
-        assert_eq!(extra, [("compaction", None, 60000), ("advisor_message", Some("claude-opus-4-8"), 5)]);
+        assert_eq!(
+            extra,
+            [("compaction", None, 60000), ("advisor_message", Some("claude-opus-4-8"), 5)]
+        );
         assert_eq!(facts.model.as_deref(), Some("claude-haiku-5-5"));
     }
 }

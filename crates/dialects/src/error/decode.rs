@@ -35,14 +35,10 @@ fn from_json(status: u16, text: &str) -> Option<UpstreamError> {
     let text = text.trim_ascii();
     let text = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     let body = Object::scan(text)?;
-    let mut error = match body.get("error") {
+    Some(match body.get("error") {
         Some(error) => from_member(status, error),
         None => from_object(status, &body),
-    };
-    if error.request_id.is_none() {
-        error.request_id = body.text("request_id");
-    }
-    Some(error)
+    })
 }
 
 fn from_object(status: u16, object: &Object<'_>) -> UpstreamError {
@@ -55,7 +51,6 @@ fn from_object(status: u16, object: &Object<'_>) -> UpstreamError {
         kind: object.text("type").or_else(|| object.text("status")),
         code: object.text("code"),
         param: object.text("param"),
-        request_id: object.text("request_id"),
     }
 }
 
@@ -72,7 +67,11 @@ fn words_of(text: &str) -> Cow<'_, str> {
     {
         return Cow::Borrowed(text[start..start + length].trim());
     }
-    if text.starts_with('<') { Cow::Borrowed("the answer is a web page") } else { Cow::Borrowed(text) }
+    if text.starts_with('<') {
+        Cow::Borrowed("the answer is a web page")
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// The text without control characters, cut to the longest message kept.
@@ -89,11 +88,31 @@ mod tests {
     #[test]
     fn every_shape_gives_its_words() {
         for (body, message, kind, code) in [
-            (r#"{"error":{"message":"m","type":"t","param":null,"code":"c"}}"#, "m", Some("t"), Some("c")),
-            (r#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#, "m", Some("overloaded_error"), None),
-            (r#"[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}]"#, "m", Some("RESOURCE_EXHAUSTED"), Some("429")),
+            (
+                r#"{"error":{"message":"m","type":"t","param":null,"code":"c"}}"#,
+                "m",
+                Some("t"),
+                Some("c"),
+            ),
+            (
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#,
+                "m",
+                Some("overloaded_error"),
+                None,
+            ),
+            (
+                r#"[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}]"#,
+                "m",
+                Some("RESOURCE_EXHAUSTED"),
+                Some("429"),
+            ),
             (r#"{"error":"bare words"}"#, "bare words", None, None),
-            (r#"{"object":"error","message":"m","type":"t","code":1500}"#, "m", Some("t"), Some("1500")),
+            (
+                r#"{"object":"error","message":"m","type":"t","code":1500}"#,
+                "m",
+                Some("t"),
+                Some("1500"),
+            ),
             (r#"{"detail":[{"msg":"x"}]}"#, r#"[{"msg":"x"}]"#, None, None),
             (r#"{"error":{}}"#, "no message was given", None, None),
             ("{}", "no message was given", None, None),
@@ -111,12 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn the_providers_request_id_is_kept_wherever_it_stands() {
-        let error = decode(429, br#"{"type":"error","error":{"type":"rate_limit_error","message":"m"},"request_id":"req_9"}"#);
-        assert_eq!(error.request_id.as_deref(), Some("req_9"));
-        assert!(error.retry_helps());
-        let spent = UpstreamError { kind: Some("billing_error".into()), ..error };
-        assert!(!spent.retry_helps());
+    fn a_spent_account_is_not_worth_a_second_try() {
+        let error = |kind: &str| UpstreamError {
+            status: 429,
+            kind: Some(kind.to_owned()),
+            ..UpstreamError::default()
+        };
+        assert!(error("rate_limit_error").retry_helps());
+        assert!(!error("billing_error").retry_helps());
+        assert!(!error("enforced_spend_limit_reached").retry_helps());
     }
 
     proptest! {

@@ -10,6 +10,9 @@ use memchr::memchr2;
 
 use super::{is_null, number, plain_text};
 
+/// Members an object may have; the largest request has about forty.
+const MEMBERS_MAX: usize = 10_000;
+
 /// The members of one object, in order.
 pub(crate) struct Object<'a> {
     json: &'a str,
@@ -32,7 +35,8 @@ pub(crate) enum Edit {
 }
 
 impl<'a> Object<'a> {
-    /// Finds the members of the object `json` holds; `None` when it holds something else.
+    /// Finds the members of the object `json` holds; `None` when it holds something else,
+    /// or more than 10,000.
     pub(crate) fn scan(json: &'a str) -> Option<Self> {
         let mut at = skip_space(json, 0);
         if json.as_bytes().get(at) != Some(&b'{') {
@@ -43,7 +47,7 @@ impl<'a> Object<'a> {
         if json.as_bytes().get(at) == Some(&b'}') {
             return Some(Self { json, members });
         }
-        loop {
+        while members.len() < MEMBERS_MAX {
             let start = at;
             let key_end = string_end(json, start)?;
             let key = key_text(json.get(start..key_end)?)?;
@@ -61,6 +65,7 @@ impl<'a> Object<'a> {
                 _ => return None,
             }
         }
+        None
     }
 
     /// The members: key and JSON text of the value.
@@ -229,7 +234,10 @@ mod tests {
     fn only_what_is_named_changes_and_white_space_stays() {
         for (before, after) in [
             (r#"{"model":"old","x":1}"#, r#"{"model":"new","x":1}"#),
-            ("{ \"x\" : 1 ,\n \"model\" : \"o\\\"ld\" }\n", "{ \"x\" : 1 ,\n \"model\" : \"new\" }\n"),
+            (
+                "{ \"x\" : 1 ,\n \"model\" : \"o\\\"ld\" }\n",
+                "{ \"x\" : 1 ,\n \"model\" : \"new\" }\n",
+            ),
             (r#"{"gone":[1,{"a":"]"}],"x":1}"#, r#"{"x":1}"#),
             (r#"{"x":1, "gone":null}"#, r#"{"x":1}"#),
             (r#"{"gone":1,"gone":2}"#, "{}"),
@@ -250,9 +258,13 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_refused() {
-        for json in ["", "[]", "1", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{a:1}", "{\"a\":}"] {
+        for json in
+            ["", "[]", "1", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{a:1}", "{\"a\":}"]
+        {
             assert!(Object::scan(json).is_none(), "{json}");
         }
+        let endless = format!("{{{}\"z\":1}}", "\"a\":1,".repeat(MEMBERS_MAX));
+        assert!(Object::scan(&endless).is_none());
     }
 
     proptest! {

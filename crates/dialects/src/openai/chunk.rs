@@ -79,7 +79,9 @@ impl ChunkEncoder {
     fn finish(&mut self, facts: &Facts, out: &mut Vec<u8>) {
         self.is_finished = true;
         out.extend_from_slice(self.head.as_bytes());
-        out.extend_from_slice(br#","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"#);
+        out.extend_from_slice(
+            br#","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"#,
+        );
         append(out, facts.finish_reason.map_or("stop", |reason| reason.as_str()));
         if let Some(native) = &facts.native_finish_reason {
             out.extend_from_slice(br#","native_finish_reason":"#);

@@ -10,7 +10,7 @@ use super::parts::{MessageBody, turn};
 use super::peek::typed;
 use super::request::OWN_FIELDS;
 use crate::chat::{ChatRequest, Effort, ResponseFormat, Tool, ToolChoice};
-use crate::json::{Object, Text, is_null};
+use crate::json::{List, Object, Text, is_null};
 use crate::request::{RequestError, without_position};
 
 /// Members the gateway itself has read, and hints that do not change an answer.
@@ -46,7 +46,7 @@ pub(super) fn request(body: &str) -> Result<ChatRequest<'_>, RequestError> {
     // The raw value proves the whole body valid before the scan trusts it.
     let body: &RawValue = serde_json::from_str(body).map_err(|e| RequestError::malformed(&e))?;
     let members = Object::scan(body.get())
-        .ok_or_else(|| RequestError::invalid("body", "it must be a JSON object"))?;
+        .ok_or_else(|| RequestError::invalid("body", "it must be one JSON object"))?;
     let mut request = ChatRequest::default();
     for (key, json) in members.iter() {
         if !is_null(json) {
@@ -69,23 +69,23 @@ pub(super) fn request(body: &str) -> Result<ChatRequest<'_>, RequestError> {
     Ok(request)
 }
 
-fn member<'a>(
-    request: &mut ChatRequest<'a>,
-    key: &str,
-    json: &'a str,
-) -> Result<(), RequestError> {
+fn member<'a>(request: &mut ChatRequest<'a>, key: &str, json: &'a str) -> Result<(), RequestError> {
     match key {
         "messages" => {
-            let messages: Vec<&'a RawValue> = value("messages", json)?;
-            for (position, raw) in messages.into_iter().enumerate() {
+            let messages: List<&'a RawValue> = value("messages", json)?;
+            for (position, raw) in messages.0.into_iter().enumerate() {
                 let message: MessageBody<'a> = parsed(&format!("messages[{position}]"), raw)?;
                 request.turns.push(turn(message, position)?);
             }
         }
         "tools" => {
-            let tools: Vec<&'a RawValue> = value("tools", json)?;
-            for (position, raw) in tools.into_iter().enumerate() {
-                request.tools.push(tool(raw, position)?);
+            let tools: List<&'a RawValue> = value("tools", json)?;
+            for (position, raw) in tools.0.into_iter().enumerate() {
+                let param = format!("tools[{position}]");
+                match tool(raw, &param)? {
+                    Some(tool) => request.tools.push(tool),
+                    None => request.rest.push((Cow::Owned(param), raw.get())),
+                }
             }
         }
         "tool_choice" => request.tool_choice = tool_choice(json)?,
@@ -128,8 +128,6 @@ fn number<'a>(param: &str, json: &'a str) -> Result<&'a RawValue, RequestError> 
 
 #[derive(Deserialize)]
 struct ToolBody<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<Text<'a>>,
     #[serde(borrow)]
     function: Option<FunctionBody<'a>>,
     #[serde(borrow)]
@@ -147,21 +145,16 @@ struct FunctionBody<'a> {
     strict: Option<bool>,
 }
 
-fn tool(raw: &RawValue, position: usize) -> Result<Tool<'_>, RequestError> {
-    let param = format!("tools[{position}]");
-    let body: ToolBody<'_> = parsed(&param, raw)?;
-    let Some(function) = body.function else {
-        let kind = body.kind.map_or("unknown".to_owned(), |kind| kind.0.into_owned());
-        let message = format!("tools of type `{kind}` exist at one provider only");
-        return Err(RequestError::unsupported(param, message));
-    };
-    Ok(Tool {
+/// A function; `None` for the tools that exist at one provider only.
+fn tool<'a>(raw: &'a RawValue, param: &str) -> Result<Option<Tool<'a>>, RequestError> {
+    let body: ToolBody<'a> = parsed(param, raw)?;
+    Ok(body.function.map(|function| Tool {
         name: function.name.0,
         description: function.description.map(|text| text.0),
         parameters: function.parameters.filter(|raw| !is_null(raw.get())),
         strict: function.strict.unwrap_or(false),
         cache_control: body.cache_control,
-    })
+    }))
 }
 
 fn tool_choice(json: &str) -> Result<ToolChoice<'_>, RequestError> {
@@ -205,8 +198,8 @@ fn stop(json: &str) -> Result<Vec<Cow<'_, str>>, RequestError> {
     if json.starts_with('"') {
         return Ok(vec![value::<Text<'_>>("stop", json)?.0]);
     }
-    let texts: Vec<Text<'_>> = value("stop", json)?;
-    Ok(texts.into_iter().map(|text| text.0).collect())
+    let texts: List<Text<'_>> = value("stop", json)?;
+    Ok(texts.0.into_iter().map(|text| text.0).collect())
 }
 
 #[cfg(test)]
@@ -225,7 +218,9 @@ mod tests {
             "max_tokens":5,"max_completion_tokens":6,"frequency_penalty":0,"seed":1,"user":null}"#;
         let request = request(body).unwrap();
         assert_eq!(request.turns[0].role, Role::System);
-        assert!(matches!(&request.turns[1].parts[1].content, Content::Other(kind) if kind == "input_audio"));
+        assert!(
+            matches!(&request.turns[1].parts[1].content, Content::Other(kind) if kind == "input_audio")
+        );
         assert_eq!(request.tool_choice, ToolChoice::Named("f".into()));
         assert!(request.tools[0].strict);
         assert_eq!((request.max_output_tokens, request.choices), (Some(6), 3));
@@ -246,9 +241,18 @@ mod tests {
             (r#""messages":[{"role":"user","content":5}]"#, "messages[0].content"),
             (r#""messages":[{"role":"tool","content":"x"}]"#, "messages[0].tool_call_id"),
             (r#""messages":[{"role":"user","content":"x"}],"temperature":"hot""#, "temperature"),
-            (r#""messages":[{"role":"user","content":"x"}],"tools":[{"type":"custom"}]"#, "tools[0]"),
-            (r#""messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema"}"#, "response_format.json_schema.schema"),
-            (r#""messages":[{"role":"user","content":"x"}],"reasoning_effort":"extreme""#, "reasoning_effort"),
+            (
+                r#""messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{}}]"#,
+                "tools[0]",
+            ),
+            (
+                r#""messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema"}"#,
+                "response_format.json_schema.schema",
+            ),
+            (
+                r#""messages":[{"role":"user","content":"x"}],"reasoning_effort":"extreme""#,
+                "reasoning_effort",
+            ),
         ] {
             let body = format!("{{{members}}}");
             let error = request(&body).unwrap_err();

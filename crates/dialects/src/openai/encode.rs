@@ -188,7 +188,8 @@ mod tests {
     fn an_answer_without_text_is_empty_text_unless_it_calls_a_tool() {
         let text = |reply: &ChatReply<'_>| message(reply).content;
         assert_eq!(text(&ChatReply::default()).as_deref(), Some(""));
-        let call = OutputPart::ToolCall { id: "c".into(), name: "f".into(), arguments: "{}".into() };
+        let call =
+            OutputPart::ToolCall { id: "c".into(), name: "f".into(), arguments: "{}".into() };
         assert_eq!(text(&ChatReply { parts: vec![call] }), None);
     }
 }

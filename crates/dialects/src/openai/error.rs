@@ -90,7 +90,11 @@ fn status_of(name: &str) -> Option<u16> {
         "authentication_error" | "invalid_api_key" => 401,
         "permission_error" | "insufficient_permissions" => 403,
         "not_found_error" | "model_not_found" => 404,
-        "rate_limit_error" | "rate_limit_exceeded" | "insufficient_quota" | "requests" | "tokens" => 429,
+        "rate_limit_error"
+        | "rate_limit_exceeded"
+        | "insufficient_quota"
+        | "requests"
+        | "tokens" => 429,
         "server_error" | "api_error" | "internal_server_error" => 500,
         "overloaded_error" | "service_unavailable" | "engine_overloaded" => 503,
         "timeout" | "timeout_error" => 504,

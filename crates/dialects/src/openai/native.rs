@@ -75,8 +75,9 @@ impl Message<'_> {
                 None => {}
             }
         }
-        let calls = self.tool_calls.and_then(|raw| serde_json::from_str(raw.get()).ok());
-        for call in calls.unwrap_or_else(Vec::<Call<'_>>::new) {
+        let calls: Option<Vec<Call<'_>>> =
+            self.tool_calls.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        for call in calls.unwrap_or_default() {
             for text in call.function.into_iter().flat_map(|f| [f.name, f.arguments]).flatten() {
                 facts.output.push(&text.0);
             }
@@ -109,8 +110,7 @@ pub(super) fn label(raw: Option<&RawValue>) -> Option<String> {
 pub(super) fn rewrite(bytes: &Bytes, context: &ReplyContext) -> Result<Reply, ReplyError> {
     let garbage = |what: &str| ReplyError::Garbage(what.to_owned());
     let text = std::str::from_utf8(bytes).map_err(|_| garbage("it is not UTF-8"))?;
-    let body: Body<'_> =
-        serde_json::from_str(text).map_err(|e| garbage(&without_position(&e)))?;
+    let body: Body<'_> = serde_json::from_str(text).map_err(|e| garbage(&without_position(&e)))?;
     if let Some(member) = body.error {
         return Err(error::read(member.get()).into());
     }
@@ -159,7 +159,6 @@ fn with_cost(usage: &str, cost: Usd) -> Option<String> {
     usage.rewrite(|key, _| (key == "cost").then(|| Edit::Replace(cost.to_string())), &added)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,14 +177,18 @@ mod tests {
     #[test]
     fn only_the_cost_is_added() {
         let reply = rewrite(&Bytes::from(BODY), &context(Some(1_500), None)).unwrap();
-        let expected = BODY.replace("\"total_tokens\":5", "\"total_tokens\":5,\"cost\":0.0000000015");
+        let expected =
+            BODY.replace("\"total_tokens\":5", "\"total_tokens\":5,\"cost\":0.0000000015");
         assert_eq!(reply.body, expected);
         let usage = reply.facts.usage.as_ref().unwrap();
         assert_eq!((usage.meters.input_tokens(), usage.meters.output_tokens()), (3, 2));
         assert_eq!(usage.service_tier.as_deref(), Some("flex"));
         assert_eq!(reply.facts.finish_reason, Some(FinishReason::Stop));
         assert_eq!(reply.facts.output.bytes, 5);
-        assert_eq!((reply.facts.id.as_deref(), reply.facts.model.as_deref()), (Some("c1"), Some("gpt-x-2026")));
+        assert_eq!(
+            (reply.facts.id.as_deref(), reply.facts.model.as_deref()),
+            (Some("c1"), Some("gpt-x-2026"))
+        );
     }
 
     #[test]
@@ -200,14 +203,20 @@ mod tests {
     fn a_cost_already_there_is_replaced_not_doubled() {
         let body = r#"{"choices":[],"usage":{"cost":9,"prompt_tokens":1}}"#;
         let reply = rewrite(&Bytes::from(body), &context(Some(1), None)).unwrap();
-        assert_eq!(reply.body, r#"{"choices":[],"usage":{"cost":0.000000000001,"prompt_tokens":1}}"#);
+        assert_eq!(
+            reply.body,
+            r#"{"choices":[],"usage":{"cost":0.000000000001,"prompt_tokens":1}}"#
+        );
         assert_eq!(reply.facts.usage.unwrap().reported_cost, Some(Usd::from_dollars(9)));
     }
 
     #[test]
     fn an_error_under_status_200_and_junk_are_no_answers() {
-        let error = rewrite(&Bytes::from(r#"{"error":{"message":"m","code":429}}"#), &context(None, None));
-        assert!(matches!(error, Err(ReplyError::Upstream(e)) if e.status == 429 && e.message == "m"));
+        let error =
+            rewrite(&Bytes::from(r#"{"error":{"message":"m","code":429}}"#), &context(None, None));
+        assert!(
+            matches!(error, Err(ReplyError::Upstream(e)) if e.status == 429 && e.message == "m")
+        );
         for junk in ["", "<html>", "{}", "[]", "{\"choices\":5}", "\u{0}"] {
             let reply = rewrite(&Bytes::from(junk), &context(None, None));
             assert!(matches!(reply, Err(ReplyError::Garbage(_))), "{junk}");

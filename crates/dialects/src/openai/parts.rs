@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::chat::{Content, Image, Part, Role, Turn};
-use crate::json::{Object, Text, is_null};
+use crate::json::{List, Object, Text, is_null};
 use crate::request::{RequestError, without_position};
 
 #[derive(Deserialize)]
@@ -19,7 +19,7 @@ pub(super) struct MessageBody<'a> {
     #[serde(borrow)]
     refusal: Option<Text<'a>>,
     #[serde(borrow)]
-    tool_calls: Option<Vec<CallBody<'a>>>,
+    tool_calls: Option<List<CallBody<'a>>>,
     #[serde(borrow)]
     tool_call_id: Option<Text<'a>>,
     #[serde(borrow)]
@@ -27,7 +27,7 @@ pub(super) struct MessageBody<'a> {
     #[serde(borrow)]
     reasoning_content: Option<Text<'a>>,
     #[serde(borrow)]
-    thinking_blocks: Option<Vec<ThinkingBody<'a>>>,
+    thinking_blocks: Option<List<ThinkingBody<'a>>>,
     #[serde(borrow)]
     cache_control: Option<&'a RawValue>,
     audio: Option<IgnoredAny>,
@@ -107,9 +107,9 @@ pub(super) fn turn(message: MessageBody<'_>, position: usize) -> Result<Turn<'_>
     thinking(&mut parts, &message);
     let content = contents(message.content, position)?;
     if role == Role::Tool {
-        let call_id = message.tool_call_id.ok_or_else(|| {
-            RequestError::missing(&format!("messages[{position}].tool_call_id"))
-        })?;
+        let call_id = message
+            .tool_call_id
+            .ok_or_else(|| RequestError::missing(&format!("messages[{position}].tool_call_id")))?;
         parts.push(Part {
             content: Content::ToolResult { call_id: call_id.0, parts: content },
             cache_control: message.cache_control,
@@ -120,7 +120,7 @@ pub(super) fn turn(message: MessageBody<'_>, position: usize) -> Result<Turn<'_>
     if let Some(refusal) = message.refusal {
         parts.push(Part::plain(Content::Text(refusal.0)));
     }
-    for call in message.tool_calls.unwrap_or_default() {
+    for call in message.tool_calls.unwrap_or_default().0 {
         parts.push(Part::plain(match call.function {
             Some(function) => Content::ToolCall {
                 id: call.id.0,
@@ -143,7 +143,7 @@ pub(super) fn turn(message: MessageBody<'_>, position: usize) -> Result<Turn<'_>
 }
 
 fn thinking<'a>(parts: &mut Vec<Part<'a>>, message: &MessageBody<'a>) {
-    let blocks = message.thinking_blocks.as_deref().unwrap_or_default();
+    let blocks = message.thinking_blocks.as_ref().map_or(&[][..], |list| &list.0);
     for block in blocks {
         let text = |text: &Option<Text<'a>>| text.clone().unwrap_or_default().0;
         parts.push(Part::plain(match (&block.data, &block.signature) {
@@ -169,19 +169,17 @@ fn contents(raw: Option<&RawValue>, position: usize) -> Result<Vec<Part<'_>>, Re
             .map_err(|e| RequestError::invalid(param(), without_position(&e)))?;
         return Ok(vec![Part::plain(Content::Text(text.0))]);
     }
-    let bodies: Vec<PartBody<'_>> = serde_json::from_str(raw.get())
+    let bodies: List<PartBody<'_>> = serde_json::from_str(raw.get())
         .map_err(|e| RequestError::invalid(param(), without_position(&e)))?;
     bodies
+        .0
         .into_iter()
         .enumerate()
         .map(|(index, body)| part(body, || format!("messages[{position}].content[{index}]")))
         .collect()
 }
 
-fn part<'a>(
-    body: PartBody<'a>,
-    param: impl Fn() -> String,
-) -> Result<Part<'a>, RequestError> {
+fn part<'a>(body: PartBody<'a>, param: impl Fn() -> String) -> Result<Part<'a>, RequestError> {
     let kind = body.kind.ok_or_else(|| RequestError::missing(&format!("{}.type", param())))?;
     let missing = |member: &str| RequestError::missing(&format!("{}.{member}", param()));
     let content = match kind.as_str() {
@@ -255,15 +253,21 @@ mod tests {
     fn a_data_url_is_taken_apart_without_a_copy() {
         let json = r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA","detail":"low"}}]}"#;
         let turn = turn_of(json);
-        let Content::Image(Image::Data { media_type, data }) = &turn.parts[0].content else { panic!() };
+        let Content::Image(Image::Data { media_type, data }) = &turn.parts[0].content else {
+            panic!()
+        };
         assert_eq!((media_type.as_ref(), data.as_ref()), ("image/png", "AAAA"));
         assert!(matches!(data, Cow::Borrowed(_)));
     }
 
     #[test]
     fn an_escaped_url_is_the_same_url() {
-        let turn = turn_of(r#"{"role":"user","content":[{"type":"image_url","image_url":"https:\/\/x\/y.png"}]}"#);
-        assert!(matches!(&turn.parts[0].content, Content::Image(Image::Url(url)) if url == "https://x/y.png"));
+        let turn = turn_of(
+            r#"{"role":"user","content":[{"type":"image_url","image_url":"https:\/\/x\/y.png"}]}"#,
+        );
+        assert!(
+            matches!(&turn.parts[0].content, Content::Image(Image::Url(url)) if url == "https://x/y.png")
+        );
     }
 
     #[test]
@@ -273,9 +277,12 @@ mod tests {
             "thinking_blocks":[{"type":"thinking","thinking":"r","signature":"s"},{"type":"redacted_thinking","data":"d"}],
             "tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]}"#,
         );
-        let kinds: Vec<_> = turn.parts.iter().map(|part| std::mem::discriminant(&part.content)).collect();
+        let kinds: Vec<_> =
+            turn.parts.iter().map(|part| std::mem::discriminant(&part.content)).collect();
         assert_eq!(kinds.len(), 3);
-        assert!(matches!(&turn.parts[0].content, Content::Thinking { signature, .. } if signature == "s"));
+        assert!(
+            matches!(&turn.parts[0].content, Content::Thinking { signature, .. } if signature == "s")
+        );
         assert!(matches!(&turn.parts[1].content, Content::RedactedThinking(data) if data == "d"));
         assert!(matches!(&turn.parts[2].content, Content::ToolCall { id, .. } if id == "c1"));
     }

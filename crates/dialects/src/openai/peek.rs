@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::json::{Object, plain_text};
+use crate::json::{List, Object, plain_text};
 use crate::request::{Peek, RequestError, utf8, without_position};
 
 /// Metadata entries and tags read at most; OpenAI itself allows 16 entries.
@@ -91,7 +91,8 @@ fn labels(metadata: &Object<'_>) -> (BTreeMap<String, String>, Vec<String>) {
         .collect();
     let tags: Vec<&RawValue> = metadata
         .get("tags")
-        .and_then(|json| serde_json::from_str::<Vec<&RawValue>>(json).ok())
+        .and_then(|json| serde_json::from_str::<List<&RawValue>>(json).ok())
+        .map(|tags| tags.0)
         .unwrap_or_default();
     let tags = tags.iter().filter_map(|raw| plain_text(raw.get())).take(LABELS_MAX).collect();
     (entries, tags)

@@ -33,9 +33,8 @@ pub(super) fn rewrite(body: &Bytes, target: &Target<'_>) -> Result<Encoded, Requ
         None => read.max_tokens.map(|raw| typed("max_tokens", raw)).transpose()?,
     };
     let streams = read.stream.map(|raw| typed("stream", raw)).transpose()?.unwrap_or(false);
-    let members = Object::scan(text).ok_or_else(|| {
-        RequestError::invalid("body", "the body must be a JSON object")
-    })?;
+    let members = Object::scan(text)
+        .ok_or_else(|| RequestError::invalid("body", "it must be one JSON object"))?;
     let limit = asked.into_iter().chain(target.max_output_tokens).min();
     let plan = Plan {
         model: target.model,
@@ -129,9 +128,8 @@ fn with_usage(options: &str) -> String {
 
 /// Metadata without the list of tags other gateways put there: providers take text only.
 fn without_tags(metadata: &str) -> Option<String> {
-    let remove = |key: &str, json: &str| {
-        (key == "tags" && json.starts_with('[')).then_some(Edit::Remove)
-    };
+    let remove =
+        |key: &str, json: &str| (key == "tags" && json.starts_with('[')).then_some(Edit::Remove);
     Object::scan(metadata)?.rewrite(remove, &[])
 }
 
@@ -148,7 +146,8 @@ mod tests {
     }
 
     fn rewritten(body: &str, model: &str, limit: Option<u64>) -> String {
-        let encoded = rewrite(&Bytes::copy_from_slice(body.as_bytes()), &target(model, limit)).unwrap();
+        let encoded =
+            rewrite(&Bytes::copy_from_slice(body.as_bytes()), &target(model, limit)).unwrap();
         String::from_utf8(encoded.body.to_vec()).unwrap()
     }
 
@@ -164,19 +163,51 @@ mod tests {
     fn only_what_policy_must_change_changes() {
         for (before, limit, after) in [
             (r#"{"x":1.50,"model":"alias"}"#, None, r#"{"x":1.50,"model":"gpt-x"}"#),
-            (r#"{"model":"gpt-x","max_tokens":90}"#, Some(9), r#"{"model":"gpt-x","max_tokens":9}"#),
-            (r#"{"model":"gpt-x","max_completion_tokens":null}"#, Some(9), r#"{"model":"gpt-x","max_completion_tokens":9}"#),
+            (
+                r#"{"model":"gpt-x","max_tokens":90}"#,
+                Some(9),
+                r#"{"model":"gpt-x","max_tokens":9}"#,
+            ),
+            (
+                r#"{"model":"gpt-x","max_completion_tokens":null}"#,
+                Some(9),
+                r#"{"model":"gpt-x","max_completion_tokens":9}"#,
+            ),
             (r#"{"model":"gpt-x"}"#, Some(9), r#"{"model":"gpt-x","max_completion_tokens":9}"#),
-            (r#"{"model":"gpt-x","stream":true}"#, None, r#"{"model":"gpt-x","stream":true,"stream_options":{"include_usage":true}}"#),
-            (r#"{"model":"gpt-x","stream_options":null,"stream":true}"#, None, r#"{"model":"gpt-x","stream_options":{"include_usage":true},"stream":true}"#),
-            (r#"{"model":"gpt-x","stream":true,"stream_options":{"a":1,"include_usage":false}}"#, None, r#"{"model":"gpt-x","stream":true,"stream_options":{"a":1,"include_usage":true}}"#),
-            (r#"{"session_id":"s","model":"gpt-x","cache":{"ttl":1},"metadata":{"a":"b","tags":["t"]}}"#, None, r#"{"model":"gpt-x","metadata":{"a":"b"}}"#),
+            (
+                r#"{"model":"gpt-x","stream":true}"#,
+                None,
+                r#"{"model":"gpt-x","stream":true,"stream_options":{"include_usage":true}}"#,
+            ),
+            (
+                r#"{"model":"gpt-x","stream_options":null,"stream":true}"#,
+                None,
+                r#"{"model":"gpt-x","stream_options":{"include_usage":true},"stream":true}"#,
+            ),
+            (
+                r#"{"model":"gpt-x","stream":true,"stream_options":{"a":1,"include_usage":false}}"#,
+                None,
+                r#"{"model":"gpt-x","stream":true,"stream_options":{"a":1,"include_usage":true}}"#,
+            ),
+            (
+                r#"{"session_id":"s","model":"gpt-x","cache":{"ttl":1},"metadata":{"a":"b","tags":["t"]}}"#,
+                None,
+                r#"{"model":"gpt-x","metadata":{"a":"b"}}"#,
+            ),
         ] {
             assert_eq!(rewritten(before, "gpt-x", limit), after, "{before}");
         }
-        assert!(rewritten(r#"{"model":"a"}"#, "mistral-large", Some(9)).contains(r#""max_tokens":9"#));
-        assert!(rewritten(r#"{"model":"a"}"#, "openai/o3", Some(9)).contains(r#""max_completion_tokens":9"#));
-        assert!(rewritten(r#"{"model":"a"}"#, "openai/gpt-oss-20b", Some(9)).contains(r#""max_tokens":9"#));
+        assert!(
+            rewritten(r#"{"model":"a"}"#, "mistral-large", Some(9)).contains(r#""max_tokens":9"#)
+        );
+        assert!(
+            rewritten(r#"{"model":"a"}"#, "openai/o3", Some(9))
+                .contains(r#""max_completion_tokens":9"#)
+        );
+        assert!(
+            rewritten(r#"{"model":"a"}"#, "openai/gpt-oss-20b", Some(9))
+                .contains(r#""max_tokens":9"#)
+        );
     }
 
     #[test]
@@ -191,7 +222,9 @@ mod tests {
     #[test]
     fn a_large_body_is_copied_once_and_never_parsed_into_a_tree() {
         let image = "A".repeat(8 << 20);
-        let body = format!(r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{image}"}}}}]}}],"model":"alias"}}"#);
+        let body = format!(
+            r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{image}"}}}}]}}],"model":"alias"}}"#
+        );
         let out = rewritten(&body, "gpt-x", None);
         assert_eq!(out, body.replace("alias", "gpt-x"));
     }

@@ -127,8 +127,8 @@ impl EventPass for ChunkPass {
         }
         let json = std::str::from_utf8(data)
             .map_err(|_| StreamError::Garbage("an event is not UTF-8".to_owned()))?;
-        let chunk: Chunk<'_> = serde_json::from_str(json)
-            .map_err(|e| StreamError::Garbage(without_position(&e)))?;
+        let chunk: Chunk<'_> =
+            serde_json::from_str(json).map_err(|e| StreamError::Garbage(without_position(&e)))?;
         if let Some(member) = chunk.error {
             return Err(error::read(member.get()).into());
         }

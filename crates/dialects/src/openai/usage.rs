@@ -210,30 +210,85 @@ mod tests {
         read(json, None).unwrap().meters.iter().map(|(meter, n)| (meter.as_str(), n)).collect()
     }
 
+    /// Name, usage as told, meters.
+    type Case = (&'static str, &'static str, &'static [(&'static str, u64)]);
+
+    const CASES: &[Case] = &[
+        (
+            "plain",
+            r#"{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12}"#,
+            &[("input.text", 9), ("output.text", 3)],
+        ),
+        (
+            "cache, audio and reasoning inside",
+            r#"{"prompt_tokens":100,"completion_tokens":50,"total_tokens":150,"prompt_tokens_details":{"cached_tokens":60,"cache_write_tokens":10,"audio_tokens":5},"completion_tokens_details":{"reasoning_tokens":40,"audio_tokens":2,"rejected_prediction_tokens":3}}"#,
+            &[
+                ("input.text", 25),
+                ("input.audio", 5),
+                ("cache_read.text", 60),
+                ("cache_write.5m", 10),
+                ("output.text", 8),
+                ("output.audio", 2),
+                ("reasoning", 40),
+            ],
+        ),
+        (
+            "lifetimes of cache writes",
+            r#"{"prompt_tokens":100,"completion_tokens":1,"total_tokens":101,"prompt_tokens_details":{"cache_write_tokens":30,"cache_write_tokens_details":{"ttl_30m_tokens":10,"ttl_12h_tokens":15}}}"#,
+            &[
+                ("input.text", 70),
+                ("cache_write.5m", 5),
+                ("cache_write.30m", 10),
+                ("cache_write.12h", 15),
+                ("output.text", 1),
+            ],
+        ),
+        (
+            "hits and misses",
+            r#"{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21,"prompt_cache_hit_tokens":8,"prompt_cache_miss_tokens":4,"completion_tokens_details":{"reasoning_tokens":5}}"#,
+            &[("input.text", 4), ("cache_read.text", 8), ("output.text", 4), ("reasoning", 5)],
+        ),
+        (
+            "cached at the top",
+            r#"{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21,"cached_tokens":8}"#,
+            &[("input.text", 4), ("cache_read.text", 8), ("output.text", 9)],
+        ),
+        (
+            "reasoning outside",
+            r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":45,"completion_tokens_details":{"reasoning_tokens":30}}"#,
+            &[("input.text", 10), ("output.text", 5), ("reasoning", 30)],
+        ),
+        (
+            "reasoning inside, by the sum",
+            r#"{"prompt_tokens":10,"completion_tokens":35,"total_tokens":45,"completion_tokens_details":{"reasoning_tokens":30}}"#,
+            &[("input.text", 10), ("output.text", 5), ("reasoning", 30)],
+        ),
+        (
+            "hidden thinking",
+            r#"{"prompt_tokens":35,"completion_tokens":12,"total_tokens":109}"#,
+            &[("input.text", 35), ("output.text", 12), ("reasoning", 62)],
+        ),
+        (
+            "cache outside",
+            r#"{"prompt_tokens":433,"completion_tokens":16,"total_tokens":3201,"prompt_tokens_details":{"cached_tokens":2752}}"#,
+            &[("input.text", 433), ("cache_read.text", 2752), ("output.text", 16)],
+        ),
+        (
+            "audio by time",
+            r#"{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"prompt_audio_seconds":7}"#,
+            &[("input.text", 3), ("output.text", 2), ("audio_seconds", 7)],
+        ),
+        (
+            "nulls and nonsense",
+            r#"{"prompt_tokens":3,"completion_tokens":null,"total_tokens":"x","prompt_tokens_details":null,"completion_tokens_details":[]}"#,
+            &[("input.text", 3)],
+        ),
+    ];
+
     #[test]
     fn meters_are_disjoint_whatever_the_provider_counts_where() {
-        for (case, json, expected) in [
-            ("plain", r#"{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12}"#, vec![("input.text", 9), ("output.text", 3)]),
-            (
-                "cache, audio and reasoning inside",
-                r#"{"prompt_tokens":100,"completion_tokens":50,"total_tokens":150,"prompt_tokens_details":{"cached_tokens":60,"cache_write_tokens":10,"audio_tokens":5},"completion_tokens_details":{"reasoning_tokens":40,"audio_tokens":2,"rejected_prediction_tokens":3}}"#,
-                vec![("input.text", 25), ("input.audio", 5), ("cache_read.text", 60), ("cache_write.5m", 10), ("output.text", 8), ("output.audio", 2), ("reasoning", 40)],
-            ),
-            (
-                "lifetimes of cache writes",
-                r#"{"prompt_tokens":100,"completion_tokens":1,"total_tokens":101,"prompt_tokens_details":{"cache_write_tokens":30,"cache_write_tokens_details":{"ttl_30m_tokens":10,"ttl_12h_tokens":15}}}"#,
-                vec![("input.text", 70), ("cache_write.5m", 5), ("cache_write.30m", 10), ("cache_write.12h", 15), ("output.text", 1)],
-            ),
-            ("hits and misses", r#"{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21,"prompt_cache_hit_tokens":8,"prompt_cache_miss_tokens":4,"completion_tokens_details":{"reasoning_tokens":5}}"#, vec![("input.text", 4), ("cache_read.text", 8), ("output.text", 4), ("reasoning", 5)]),
-            ("cached at the top", r#"{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21,"cached_tokens":8}"#, vec![("input.text", 4), ("cache_read.text", 8), ("output.text", 9)]),
-            ("reasoning outside", r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":45,"completion_tokens_details":{"reasoning_tokens":30}}"#, vec![("input.text", 10), ("output.text", 5), ("reasoning", 30)]),
-            ("reasoning inside, by the sum", r#"{"prompt_tokens":10,"completion_tokens":35,"total_tokens":45,"completion_tokens_details":{"reasoning_tokens":30}}"#, vec![("input.text", 10), ("output.text", 5), ("reasoning", 30)]),
-            ("hidden thinking", r#"{"prompt_tokens":35,"completion_tokens":12,"total_tokens":109}"#, vec![("input.text", 35), ("output.text", 12), ("reasoning", 62)]),
-            ("cache outside", r#"{"prompt_tokens":433,"completion_tokens":16,"total_tokens":3201,"prompt_tokens_details":{"cached_tokens":2752}}"#, vec![("input.text", 433), ("cache_read.text", 2752), ("output.text", 16)]),
-            ("audio by time", r#"{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"prompt_audio_seconds":7}"#, vec![("input.text", 3), ("output.text", 2), ("audio_seconds", 7)]),
-            ("nulls and nonsense", r#"{"prompt_tokens":3,"completion_tokens":null,"total_tokens":"x","prompt_tokens_details":null,"completion_tokens_details":[]}"#, vec![("input.text", 3)]),
-        ] {
-            assert_eq!(meters(json), expected, "{case}");
+        for (case, json, expected) in CASES {
+            assert_eq!(meters(json), *expected, "{case}");
         }
     }
 
@@ -241,8 +296,14 @@ mod tests {
     fn a_cost_the_provider_reports_is_read_exactly() {
         for (json, cost) in [
             (r#"{"cost":0.001875,"is_byok":false}"#, Some("0.001875")),
-            (r#"{"cost":0,"is_byok":true,"cost_details":{"upstream_inference_cost":4.1148e-05}}"#, Some("0.000041148")),
-            (r#"{"cost":0.000669,"cost_details":{"upstream_inference_cost":null}}"#, Some("0.000669")),
+            (
+                r#"{"cost":0,"is_byok":true,"cost_details":{"upstream_inference_cost":4.1148e-05}}"#,
+                Some("0.000041148"),
+            ),
+            (
+                r#"{"cost":0.000669,"cost_details":{"upstream_inference_cost":null}}"#,
+                Some("0.000669"),
+            ),
             (r#"{"cost_in_usd_ticks":1234567}"#, Some("0.0001234567")),
             (r#"{"cost":null}"#, None),
         ] {

@@ -55,7 +55,11 @@ fn run<'a>(
     (out, error, transcoder.facts().clone())
 }
 
-fn whole(from: Dialect, context: ReplyContext, stream: &str) -> (String, Option<StreamError>, Facts) {
+fn whole(
+    from: Dialect,
+    context: ReplyContext,
+    stream: &str,
+) -> (String, Option<StreamError>, Facts) {
     let (out, error, facts) = run(from, context, [stream.as_bytes()]);
     (String::from_utf8(out).unwrap(), error, facts)
 }
@@ -86,6 +90,12 @@ fn a_native_stream_tells_usage_with_its_cost_when_asked() {
 }
 
 #[test]
+fn a_transcoder_may_move_between_threads() {
+    fn is_shareable<T: Send + Sync>() {}
+    is_shareable::<StreamTranscoder>();
+}
+
+#[test]
 fn whole_events_are_forwarded_without_a_copy() {
     let unpriced = ReplyContext { cost: Arc::new(|_| None), ..context(true) };
     let mut transcoder = StreamTranscoder::new(OPENAI, OPENAI, unpriced);
@@ -113,7 +123,8 @@ fn a_translated_stream_says_everything_in_chunks() {
     assert!(out.ends_with("data: [DONE]\n\n"));
     let chunks = chunks(&out);
     let deltas: Vec<&Value> = chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]).collect();
-    let call = |index: u32, member: Value| json!({"tool_calls": [{"index": index, "function": member}]});
+    let call =
+        |index: u32, member: Value| json!({"tool_calls": [{"index": index, "function": member}]});
     let started = |index: u32, id: &str, name: &str| json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": {"name": name, "arguments": ""}}]});
     assert_eq!(
         deltas,
@@ -133,10 +144,18 @@ fn a_translated_stream_says_everything_in_chunks() {
         ]
     );
     let finish = &chunks[10]["choices"][0];
-    assert_eq!((&finish["finish_reason"], &finish["native_finish_reason"]), (&json!("tool_calls"), &json!("tool_use")));
-    assert!(chunks.iter().all(|c| c["id"] == "msg_f1" && c["model"] == "claude-x-2026" && c["created"] == 1_790_000_000));
+    assert_eq!(
+        (&finish["finish_reason"], &finish["native_finish_reason"]),
+        (&json!("tool_calls"), &json!("tool_use"))
+    );
+    assert!(chunks.iter().all(|c| c["id"] == "msg_f1"
+        && c["model"] == "claude-x-2026"
+        && c["created"] == 1_790_000_000));
     assert!(out.contains(r#""prompt_tokens":445,"completion_tokens":50,"total_tokens":495"#));
-    assert!(out.contains(r#""cached_tokens":400,"cache_write_tokens":30"#) && out.contains(r#""cost":0.00005000005}"#));
+    assert!(
+        out.contains(r#""cached_tokens":400,"cache_write_tokens":30"#)
+            && out.contains(r#""cost":0.00005000005}"#)
+    );
     assert_eq!(facts.finish_reason, Some(FinishReason::ToolCalls));
 }
 
@@ -160,7 +179,8 @@ fn streamed_and_plain_answers_tell_the_same() {
 
 #[test]
 fn a_plain_answer_is_translated_whole() {
-    let reply = transcode_reply(ANTHROPIC, OPENAI, &Bytes::from(ANTHROPIC_PLAIN), &context(true)).unwrap();
+    let reply =
+        transcode_reply(ANTHROPIC, OPENAI, &Bytes::from(ANTHROPIC_PLAIN), &context(true)).unwrap();
     let body: Value = serde_json::from_slice(&reply.body).unwrap();
     assert_eq!(
         body["choices"][0]["message"],
@@ -181,7 +201,11 @@ fn an_error_as_the_first_event_comes_before_any_byte() {
     for (dialect, stream, status) in [
         (OPENAI, ": hello\n\ndata: {\"error\":{\"message\":\"busy\",\"code\":429}}\n\n", 429),
         (OPENAI, "event: error\ndata: {\"message\":\"busy\"}\n\n", 500),
-        (ANTHROPIC, "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n", 529),
+        (
+            ANTHROPIC,
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n",
+            529,
+        ),
     ] {
         let (out, error, _) = whole(dialect, context(true), stream);
         assert_eq!(out, "");
@@ -190,7 +214,8 @@ fn an_error_as_the_first_event_comes_before_any_byte() {
     }
     // A start alone commits to nothing: the error after it can still be tried elsewhere.
     let start = ANTHROPIC_STREAM.split_inclusive("\n\n").take(2).collect::<String>();
-    let stream = start + "data: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"m\"}}\n\n";
+    let stream = start
+        + "data: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"m\"}}\n\n";
     let (out, error, _) = whole(ANTHROPIC, context(true), &stream);
     assert_eq!(out, "");
     assert!(matches!(error, Some(StreamError::Upstream(_))));
@@ -248,15 +273,28 @@ fn data_that_is_no_json_is_garbage_and_an_endless_event_is_refused() {
 fn usage_on_the_last_content_chunk_is_read_and_hidden_without_losing_the_chunk() {
     let stream = "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":1,\"total_tokens\":5}}\n\ndata: [DONE]\n\n";
     let (out, _, facts) = whole(OPENAI, context(false), stream);
-    assert_eq!(out, "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
+    assert_eq!(
+        out,
+        "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+    );
     assert_eq!(facts.usage.unwrap().meters.input_tokens(), 4);
 }
 
 #[test]
 fn usage_told_twice_counts_once() {
     let chunk = |members: &str| format!("data: {{\"choices\":[]{members}}}\n\n");
-    let copy = |n: u32| format!(",\"x_groq\":{{\"usage\":{{\"prompt_tokens\":{n},\"completion_tokens\":1,\"total_tokens\":{}}}}}", n + 1);
-    let proper = |n: u32| format!(",\"usage\":{{\"prompt_tokens\":{n},\"completion_tokens\":1,\"total_tokens\":{}}}", n + 1);
+    let copy = |n: u32| {
+        format!(
+            ",\"x_groq\":{{\"usage\":{{\"prompt_tokens\":{n},\"completion_tokens\":1,\"total_tokens\":{}}}}}",
+            n + 1
+        )
+    };
+    let proper = |n: u32| {
+        format!(
+            ",\"usage\":{{\"prompt_tokens\":{n},\"completion_tokens\":1,\"total_tokens\":{}}}",
+            n + 1
+        )
+    };
     for (stream, tokens) in [
         (chunk(&(proper(7) + &copy(7))), 7),
         (chunk(&copy(7)), 7),

@@ -111,7 +111,8 @@ fn openai_usage(said: &mut Said, usage: &Value) {
     }
     let count = |key: &str| usage[key].as_u64().unwrap_or(0);
     let input = count("prompt_tokens");
-    said.tokens = Some((input, count("completion_tokens").max(count("total_tokens").saturating_sub(input))));
+    said.tokens =
+        Some((input, count("completion_tokens").max(count("total_tokens").saturating_sub(input))));
 }
 
 fn anthropic_event(said: &mut Said, event: &Value, block: &mut (Value, u64)) {

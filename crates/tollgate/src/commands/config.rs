@@ -21,6 +21,7 @@ pub fn known_providers() -> Result<Vec<KnownProvider<'static>>, CommandError> {
         name: &row.id,
         dialect: row.dialect,
         base_url: &row.base_url,
+        prices: &row.id,
     });
     Ok(known.collect())
 }

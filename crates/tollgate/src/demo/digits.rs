@@ -109,11 +109,11 @@ impl Tour {
 
     async fn sum_by_sql(&self) -> Result<Usd, CommandError> {
         let (from, to) = self.period.range(&BillingZone::UTC);
-        let rows = self.json(&format!(
+        let sql = format!(
             "SELECT sum(cost_usd) AS cost FROM usage WHERE team = '{TEAM}' \
              AND received_at >= '{from}' AND received_at < '{to}'"
-        ));
-        let rows = rows.await?;
+        );
+        let rows = self.json(&sql).await?;
         exact(rows.first().map_or(&Value::Null, |row| &row["cost"]))
     }
 

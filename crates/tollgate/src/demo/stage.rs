@@ -37,7 +37,7 @@ pub(super) struct Stage {
     pub(super) keys: BTreeMap<String, Secret>,
     history: History,
     /// The providers, which answer as long as this is held.
-    providers: Simulator,
+    pub(super) providers: Simulator,
     /// Runs the providers and their traffic, apart from the product.
     pub(super) outside: Runtime,
 }

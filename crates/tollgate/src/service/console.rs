@@ -47,7 +47,7 @@ pub(super) fn router(
         settings.zone.clone(),
         Arc::clone(&clock),
     );
-    let access = console::adapters::StoreAccess::new(store.clone(), Arc::clone(&clock));
+    let access = console::adapters::StoreAccess::new(store.clone());
     let state =
         ConsoleState::new(Arc::new(ledger), Arc::new(access), Arc::new(board), clock, settings);
     Ok(console::router(state))

@@ -63,7 +63,10 @@ fn instructions_are_hoisted_and_neighbours_merged() {
 #[test]
 fn instructions_alone_become_the_users_turn() {
     let out = encoded(&with(json!({"messages": [{"role": "system", "content": "go"}]})));
-    assert_eq!(out["messages"], json!([{"role": "user", "content": [{"type": "text", "text": "go"}]}]));
+    assert_eq!(
+        out["messages"],
+        json!([{"role": "user", "content": [{"type": "text", "text": "go"}]}])
+    );
     assert_eq!(out.get("system"), None);
 }
 
@@ -114,6 +117,16 @@ fn calls_and_results_of_tools_are_grouped_as_the_dialect_wants() {
 }
 
 #[test]
+fn ids_of_other_providers_are_respelled_the_same_on_both_sides() {
+    let out = encoded(&with(json!({"messages": [
+        {"role": "assistant", "tool_calls": [{"id": "functions.f:0", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "functions.f:0", "content": "r"},
+    ]})));
+    assert_eq!(out["messages"][0]["content"][0]["id"], "functions_f_0");
+    assert_eq!(out["messages"][1]["content"][0]["tool_use_id"], "functions_f_0");
+}
+
+#[test]
 fn tools_and_their_choice_have_counterparts() {
     let tools = json!([{"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object", "x": 1e2}, "strict": true}},
         {"type": "function", "function": {"name": "g"}}]);
@@ -128,10 +141,19 @@ fn tools_and_their_choice_have_counterparts() {
         (json!(null), json!(false), json!({"type": "auto", "disable_parallel_tool_use": true})),
         (json!("auto"), json!(true), json!({"type": "auto"})),
         (json!("none"), json!(false), json!({"type": "none"})),
-        (json!("required"), json!(false), json!({"type": "any", "disable_parallel_tool_use": true})),
-        (json!({"type": "function", "function": {"name": "f"}}), json!(null), json!({"type": "tool", "name": "f"})),
+        (
+            json!("required"),
+            json!(false),
+            json!({"type": "any", "disable_parallel_tool_use": true}),
+        ),
+        (
+            json!({"type": "function", "function": {"name": "f"}}),
+            json!(null),
+            json!({"type": "tool", "name": "f"}),
+        ),
     ] {
-        let body = with(json!({"tools": tools, "tool_choice": choice, "parallel_tool_calls": parallel}));
+        let body =
+            with(json!({"tools": tools, "tool_choice": choice, "parallel_tool_calls": parallel}));
         assert_eq!(encoded(&body)["tool_choice"], expected, "{choice} {parallel}");
     }
 }
@@ -145,7 +167,10 @@ fn the_shape_of_the_answer_and_the_rest_have_counterparts() {
     })));
     assert_eq!(out["output_config"], json!({"format": {"type": "json_schema", "schema": schema}}));
     assert_eq!(out["stop_sequences"], json!(["END", "STOP"]));
-    assert_eq!((&out["metadata"], &out["stream"], &out["max_tokens"]), (&json!({"user_id": "u1"}), &json!(true), &json!(9)));
+    assert_eq!(
+        (&out["metadata"], &out["stream"], &out["max_tokens"]),
+        (&json!({"user_id": "u1"}), &json!(true), &json!(9))
+    );
     let free = encoded(&with(json!({"response_format": {"type": "json_object"}})));
     assert!(free["system"][0]["text"].as_str().unwrap().contains("JSON object"));
 }
@@ -153,19 +178,51 @@ fn the_shape_of_the_answer_and_the_rest_have_counterparts() {
 #[test]
 fn reasoning_follows_the_generation_of_the_model() {
     for (model, effort, max_tokens, thinking, output) in [
-        ("claude-opus-4-8", "xhigh", 9_999, json!({"type": "adaptive"}), json!({"effort": "xhigh"})),
-        ("claude-opus-4-6", "minimal", 9_999, json!({"type": "adaptive"}), json!({"effort": "low"})),
+        (
+            "claude-opus-4-8",
+            "xhigh",
+            9_999,
+            json!({"type": "adaptive"}),
+            json!({"effort": "xhigh"}),
+        ),
+        (
+            "claude-opus-4-6",
+            "minimal",
+            9_999,
+            json!({"type": "adaptive"}),
+            json!({"effort": "low"}),
+        ),
         ("claude-opus-4-8", "none", 9_999, json!({"type": "disabled"}), json!(null)),
-        ("claude-sonnet-4-5", "medium", 9_999, json!({"type": "enabled", "budget_tokens": 4_096}), json!(null)),
-        ("claude-sonnet-4-5", "high", 2_000, json!({"type": "enabled", "budget_tokens": 1_999}), json!(null)),
+        (
+            "claude-sonnet-4-5",
+            "medium",
+            9_999,
+            json!({"type": "enabled", "budget_tokens": 4_096}),
+            json!(null),
+        ),
+        (
+            "claude-sonnet-4-5",
+            "high",
+            2_000,
+            json!({"type": "enabled", "budget_tokens": 1_999}),
+            json!(null),
+        ),
         ("claude-sonnet-4-5", "high", 1_000, json!(null), json!(null)),
         ("claude-sonnet-4-5", "none", 9_999, json!(null), json!(null)),
     ] {
         let body = with(json!({"reasoning_effort": effort, "max_completion_tokens": max_tokens}));
         let encoded = encode(&body, model, false).unwrap();
         let out: Value = serde_json::from_slice(&encoded.body).unwrap();
-        assert_eq!((&out["thinking"], &out["output_config"]), (&thinking, &output), "{model} {effort}");
-        assert_eq!(encoded.dropped == ["reasoning_effort"], max_tokens == 1_000, "{model} {effort}");
+        assert_eq!(
+            (&out["thinking"], &out["output_config"]),
+            (&thinking, &output),
+            "{model} {effort}"
+        );
+        assert_eq!(
+            encoded.dropped == ["reasoning_effort"],
+            max_tokens == 1_000,
+            "{model} {effort}"
+        );
     }
 }
 
@@ -194,12 +251,17 @@ fn what_cannot_be_carried_is_refused_by_name_or_dropped_by_name() {
         (json!({"logprobs": true}), "logprobs"),
         (json!({"x_new": 1}), "x_new"),
         (json!({"stop": [" "]}), "stop"),
+        (json!({"tools": [{"type": "web_search"}]}), "tools[0]"),
         (json!({"messages": audio}), "messages[0].content"),
         (json!({"messages": tiff}), "messages[0].content"),
         (json!({"response_format": {"type": "grammar"}}), "response_format"),
     ] {
         let error = encode(&with(members.clone()), "claude-opus-4-8", false).unwrap_err();
-        assert_eq!((error.code(), error.param()), ("unsupported_parameter", Some(param)), "{error}");
+        assert_eq!(
+            (error.code(), error.param()),
+            ("unsupported_parameter", Some(param)),
+            "{error}"
+        );
         let dropped = encode(&with(members), "claude-opus-4-8", true).unwrap().dropped;
         assert_eq!(dropped, [param]);
     }
@@ -210,14 +272,19 @@ fn what_cannot_be_carried_is_refused_by_name_or_dropped_by_name() {
         (json!({"tool_choice": "required"}), "tool_choice"),
         (json!({"messages": [{"role": "user", "content": " "}]}), "messages"),
     ] {
-        assert_eq!(encode(&with(members), "claude-opus-4-8", true).unwrap_err().param(), Some(param));
+        assert_eq!(
+            encode(&with(members), "claude-opus-4-8", true).unwrap_err().param(),
+            Some(param)
+        );
     }
 }
 
 #[test]
 fn what_asks_for_nothing_is_no_reason_to_refuse() {
-    let body = with(json!({"frequency_penalty": 0, "presence_penalty": 0.0, "logit_bias": {}, "logprobs": false,
-        "store": false, "service_tier": "auto", "seed": null, "metadata": {"feature": "x"}, "session_id": "s", "modalities": ["text"]}));
+    let body = with(
+        json!({"frequency_penalty": 0, "presence_penalty": 0.0, "logit_bias": {}, "logprobs": false,
+        "store": false, "service_tier": "auto", "seed": null, "metadata": {"feature": "x"}, "session_id": "s", "modalities": ["text"]}),
+    );
     let encoded = encode(&body, "claude-opus-4-8", false).unwrap();
     assert_eq!(encoded.dropped, Vec::<String>::new());
 }
@@ -226,8 +293,15 @@ fn what_asks_for_nothing_is_no_reason_to_refuse() {
 fn the_gateways_limit_lowers_the_clients_and_stands_in_for_it() {
     let limited = |body: &Value, limit| {
         let dialect = Dialect::AnthropicMessages;
-        let target = Target { dialect, model: "claude-opus-4-8", max_output_tokens: Some(limit), drop_params: false };
-        encode_request(Dialect::OpenaiChat, &Bytes::from(body.to_string()), &target).unwrap().max_output_tokens
+        let target = Target {
+            dialect,
+            model: "claude-opus-4-8",
+            max_output_tokens: Some(limit),
+            drop_params: false,
+        };
+        encode_request(Dialect::OpenaiChat, &Bytes::from(body.to_string()), &target)
+            .unwrap()
+            .max_output_tokens
     };
     assert_eq!(limited(&with(json!({})), 100), Some(100));
     assert_eq!(limited(&with(json!({"max_tokens": 50})), 100), Some(50));

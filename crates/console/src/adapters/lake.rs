@@ -1,0 +1,236 @@
+//! The ledger over the usage table.
+//!
+//! Money and tokens are sums over every attempt of the window, requests are counted once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use finops::{Basis, Figures, Scope, Statement, UsageLine};
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::civil::Date;
+use lake::{Dimension, Lake, LakeError, Ranked, Rendering, Window};
+use serde::Deserialize;
+use units::{BillingPeriod, BillingZone, Clock, Slug, UnixMicros, Usd};
+
+use crate::Ledger;
+use crate::ledger::{
+    Coverage, DaySpend, Freshness, LedgerError, MonthWindow, OverviewData, Share, StatementEntry,
+    Totals, UnpricedModel,
+};
+
+/// Rows asked of a ranking; the pages show fewer.
+const RANKED_ROWS: u32 = 16;
+/// Models looked at for ones without a price: those cost nothing and come last.
+const MODEL_ROWS: u32 = 1_000;
+/// Days asked for at once where days are not those of UTC.
+const DAYS_AT_ONCE: usize = 4;
+
+/// The ledger over the usage table of one organisation.
+#[derive(Debug, Clone)]
+pub struct LakeLedger {
+    lake: Lake,
+    organisation: Slug,
+    zone: BillingZone,
+    clock: Arc<dyn Clock>,
+}
+
+impl LakeLedger {
+    /// The ledger of an organisation that bills in `zone`.
+    pub fn new(lake: Lake, organisation: Slug, zone: BillingZone, clock: Arc<dyn Clock>) -> Self {
+        Self { lake, organisation, zone, clock }
+    }
+
+    /// Spend per day of a month, days cut in the billing zone. The table knows the days of UTC; those
+    /// of another zone are asked for one by one.
+    async fn days(&self, period: BillingPeriod) -> Result<Vec<DaySpend>, LakeError> {
+        if self.zone == BillingZone::UTC {
+            let days = self.lake.daily_trend(Window::of_period(period, &self.zone)).await?;
+            return Ok(days.iter().map(|d| DaySpend { date: d.day, cost: d.cost }).collect());
+        }
+        let last = self.zone.date_of(self.clock.now());
+        let days = period.first_day().series(jiff::Span::new().days(1));
+        let days = days.take_while(|day| *day < period.next().first_day() && *day <= last);
+        stream::iter(days.map(|day| self.day(day)))
+            .buffered(DAYS_AT_ONCE)
+            .try_filter(|day| std::future::ready(!day.cost.is_zero()))
+            .try_collect()
+            .await
+    }
+
+    async fn day(&self, date: Date) -> Result<DaySpend, LakeError> {
+        let start = |date| self.zone.start_of(date).unwrap_or_default();
+        let to = date.tomorrow().map_or(UnixMicros::new(i64::MAX), start);
+        let totals = self.lake.month_to_date(Window { from: start(date), to }).await?;
+        Ok(DaySpend { date, cost: totals.cost })
+    }
+
+    async fn gather(&self, window: &MonthWindow) -> Result<OverviewData, LakeError> {
+        // To the month's end and not to the present: a gateway's clock may run ahead of ours.
+        let month = Window { from: window.from, to: window.end };
+        let before = Window { from: window.previous_from, to: window.previous_until };
+        let lake = &self.lake;
+        let (totals, before, coverage, freshness) = tokio::try_join!(
+            lake.month_to_date(month),
+            lake.month_to_date(before),
+            lake.coverage(month),
+            lake.freshness(),
+        )?;
+        let (days, previous_days, teams, models, customers) = tokio::try_join!(
+            self.days(window.period),
+            self.days(window.period.previous()),
+            lake.top_by(Dimension::Team, month, RANKED_ROWS),
+            lake.top_by(Dimension::Model, month, MODEL_ROWS),
+            lake.top_by(Dimension::Customer, month, RANKED_ROWS),
+        )?;
+        Ok(OverviewData {
+            days,
+            previous_days,
+            previous_to_date: before.cost,
+            totals: Totals {
+                cost: totals.cost,
+                requests: totals.requests,
+                input_tokens: totals.input_tokens,
+                output_tokens: totals.output_tokens,
+            },
+            coverage: Coverage {
+                calls: coverage.attempts,
+                priced: coverage.priced,
+                metered: coverage.metered,
+                with_team: coverage.with_team,
+            },
+            teams: shares(teams),
+            unpriced: unpriced(&models),
+            models: shares(models),
+            customers: shares(customers),
+            freshness: Freshness {
+                received_at: freshness.received_at,
+                ingested_at: freshness.ingested_at,
+            },
+        })
+    }
+
+    /// Price books the statement's usage was priced with.
+    async fn price_versions(&self, team: &Slug, window: Window) -> Result<Vec<String>, LakeError> {
+        #[derive(Deserialize)]
+        struct Row {
+            price_version: String,
+        }
+        // Slugs and instants hold nothing that could end the literal.
+        let sql = format!(
+            "SELECT DISTINCT price_version FROM usage WHERE price_version IS NOT NULL \
+             AND organisation = '{}' AND team = '{team}' \
+             AND event_date BETWEEN '{}' AND '{}' \
+             AND received_at >= '{}' AND received_at < '{}'",
+            self.organisation,
+            BillingZone::UTC.date_of(window.from),
+            BillingZone::UTC.date_of(window.to),
+            window.from,
+            window.to,
+        );
+        let json = self.lake.sql(&sql).await?.render(Rendering::Json)?;
+        let rows: Vec<Row> =
+            serde_json::from_str(&json).map_err(|error| LakeError::Columnar(error.to_string()))?;
+        Ok(rows.into_iter().map(|row| row.price_version).collect())
+    }
+}
+
+#[async_trait]
+impl Ledger for LakeLedger {
+    async fn overview(&self, window: &MonthWindow) -> Result<OverviewData, LedgerError> {
+        Box::pin(self.gather(window)).await.map_err(failed)
+    }
+
+    async fn statement_index(
+        &self,
+        first: BillingPeriod,
+        last: BillingPeriod,
+    ) -> Result<Vec<StatementEntry>, LedgerError> {
+        let mut entries = Vec::new();
+        let periods =
+            std::iter::successors(Some(first), |period| Some(period.next()).filter(|p| *p <= last));
+        for period in periods {
+            let window = Window::of_period(period, &self.zone);
+            let mut teams: BTreeMap<Option<String>, (Usd, u64)> = BTreeMap::new();
+            for spend in self.lake.spend_by_team(window).await.map_err(failed)? {
+                let (cost, unpriced) = teams.entry(spend.team).or_default();
+                *cost += spend.cost;
+                *unpriced = unpriced.saturating_add(spend.unpriced);
+            }
+            // Refused requests leave rows without a team that used nothing: no line for those.
+            let used = |(team, (cost, unpriced)): &(Option<String>, (Usd, u64))| {
+                team.is_some() || !cost.is_zero() || *unpriced > 0
+            };
+            entries.extend(teams.into_iter().filter(used).map(|(team, (cost, unpriced_calls))| {
+                StatementEntry { team, period, cost, unpriced_calls }
+            }));
+        }
+        Ok(entries)
+    }
+
+    async fn statement(
+        &self,
+        team: &Slug,
+        period: BillingPeriod,
+    ) -> Result<Option<Statement>, LedgerError> {
+        let window = Window::of_period(period, &self.zone);
+        let generated_at = self.clock.now();
+        let (lines, price_versions) = tokio::try_join!(
+            self.lake.statement_lines(self.organisation.as_str(), team.as_str(), window),
+            self.price_versions(team, window),
+        )
+        .map_err(failed)?;
+        if lines.is_empty() {
+            return Ok(None);
+        }
+        let scope = Scope::new(self.organisation.clone(), team.clone(), period, &self.zone);
+        let basis = Basis { generated_at, table_version: 0, price_versions };
+        let statement = Statement::compile(scope, basis, lines.into_iter().map(usage_line))
+            .map_err(|error| LedgerError::Failed(error.to_string()))?;
+        Ok(Some(statement))
+    }
+
+    async fn ready(&self) -> Result<(), LedgerError> {
+        // Planning anything opens the table at its newest version.
+        self.lake.sql("SELECT 1").await.map(drop).map_err(failed)
+    }
+}
+
+fn shares(ranked: Vec<Ranked>) -> Vec<Share> {
+    let used = |row: &Ranked| row.name.is_some() || !row.cost.is_zero();
+    let share = |row: Ranked| Share { name: row.name, cost: row.cost, requests: row.requests };
+    ranked.into_iter().filter(used).map(share).collect()
+}
+
+fn unpriced(models: &[Ranked]) -> Vec<UnpricedModel> {
+    models
+        .iter()
+        .filter(|row| row.unpriced > 0)
+        .map(|row| UnpricedModel {
+            model: row.name.clone().unwrap_or_default(),
+            calls: row.unpriced,
+            tokens: row.input_tokens.saturating_add(row.output_tokens),
+        })
+        .collect()
+}
+
+fn usage_line(line: lake::StatementLine) -> UsageLine {
+    UsageLine {
+        feature: line.feature,
+        customer: line.customer,
+        figures: Figures {
+            requests: line.requests,
+            unpriced_requests: line.unpriced,
+            input_tokens: line.input_tokens,
+            output_tokens: line.output_tokens,
+            cost: line.cost,
+        },
+    }
+}
+
+fn failed(error: LakeError) -> LedgerError {
+    match error {
+        LakeError::TimedOut(_) => LedgerError::TooSlow,
+        error => LedgerError::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,25 @@
+//! One file per page: what it asks the ledger for and how its template's figures are made. Pages
+//! must never know SQL or where sessions are kept.
+
+pub(crate) mod health;
+mod layout;
+pub(crate) mod login;
+pub(crate) mod overview;
+pub(crate) mod problem;
+pub(crate) mod statement;
+pub(crate) mod statements;
+
+use askama::Template;
+use axum::extract::{FromRequestParts, Query};
+use axum::response::Html;
+
+use crate::error::ConsoleError;
+
+/// The query of a page, parsed into its type or refused with the reason.
+#[derive(Debug, FromRequestParts)]
+#[from_request(via(Query), rejection(ConsoleError))]
+pub(crate) struct Asked<Q>(pub(crate) Q);
+
+fn rendered(page: &impl Template) -> Result<Html<String>, ConsoleError> {
+    Ok(Html(page.render()?))
+}

@@ -1,0 +1,77 @@
+//! The Arrow schema of the usage table, generated from `events::COLUMNS` and from nothing else.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use deltalake::DeltaTable;
+use deltalake::kernel::StructType;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use events::{COLUMNS, ColumnType};
+
+use crate::LakeError;
+
+/// The column the table is partitioned by.
+pub(crate) const PARTITION: &str = "event_date";
+
+/// Precision of a money column, decimal digits.
+pub(crate) const USD_PRECISION: u8 = 38;
+/// Scale of a money column: 1e-12 USD.
+pub(crate) const USD_SCALE: i8 = 12;
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let fields: Vec<Field> = COLUMNS
+        .iter()
+        .map(|column| Field::new(column.name, arrow_type(column.ty), column.nullable))
+        .collect();
+    Arc::new(Schema::new(fields))
+});
+
+/// The schema of the usage table, columns in the order of `events::COLUMNS`.
+pub fn usage_schema() -> SchemaRef {
+    Arc::clone(&SCHEMA)
+}
+
+/// The type of a column in Arrow.
+pub(crate) fn arrow_type(ty: ColumnType) -> DataType {
+    match ty {
+        ColumnType::Utf8 => DataType::Utf8,
+        ColumnType::Int64 => DataType::Int64,
+        ColumnType::Float64 => DataType::Float64,
+        ColumnType::Boolean => DataType::Boolean,
+        ColumnType::Date => DataType::Date32,
+        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        ColumnType::Usd => DataType::Decimal128(USD_PRECISION, USD_SCALE),
+        ColumnType::TagMap => map_of(DataType::Utf8),
+        ColumnType::MeterMap => map_of(DataType::Int64),
+    }
+}
+
+/// A map whose parts are named as Delta and Parquet name them.
+fn map_of(value: DataType) -> DataType {
+    let entry = Fields::from(vec![
+        Field::new("key", DataType::Utf8, false),
+        Field::new("value", value, true),
+    ]);
+    DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(entry), false)), false)
+}
+
+/// The schema in Delta's own types.
+pub(crate) fn delta_schema() -> Result<StructType, LakeError> {
+    usage_schema().as_ref().try_into_kernel().map_err(LakeError::columnar)
+}
+
+/// Refuses a table whose columns differ from those this build writes.
+pub(crate) fn check(table: &DeltaTable) -> Result<(), LakeError> {
+    let found = table.snapshot()?.schema();
+    for expected in delta_schema()?.fields() {
+        let column = found.field(expected.name());
+        if column.is_none_or(|column| column.data_type() != expected.data_type()) {
+            return Err(LakeError::SchemaMismatch {
+                column: expected.name().clone(),
+                found: column.map_or_else(|| "missing".to_owned(), |c| c.data_type().to_string()),
+                expected: expected.data_type().to_string(),
+            });
+        }
+    }
+    Ok(())
+}
