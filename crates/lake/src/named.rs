@@ -30,6 +30,8 @@ queries!(
     TOP_BY = "top_by",
     /// A team's statement.
     STATEMENT_LINES = "statement_lines",
+    /// Price books behind a team's statement.
+    STATEMENT_BASIS = "statement_basis",
     /// Spend of every team.
     SPEND_BY_TEAM = "spend_by_team",
     /// How recent the table is.

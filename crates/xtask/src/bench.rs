@@ -8,6 +8,7 @@ use crate::setup;
 /// Runs the benches.
 pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     setup::build()?;
+    setup::packages(&[("nginx", "nginx-light"), ("wrk", "wrk")])?;
     let mut arguments = vec!["bench", "--workspace", "--locked", "--benches", "--"];
     arguments.extend(filter);
     command(cargo(&arguments)?)

@@ -9,8 +9,7 @@ use async_trait::async_trait;
 use finops::{Basis, Figures, Scope, Statement, UsageLine};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::civil::Date;
-use lake::{Dimension, Lake, LakeError, Ranked, Rendering, Window};
-use serde::Deserialize;
+use lake::{Dimension, Lake, LakeError, Ranked, Window};
 use units::{BillingPeriod, BillingZone, Clock, Slug, UnixMicros, Usd};
 
 use crate::Ledger;
@@ -109,30 +108,6 @@ impl LakeLedger {
             },
         })
     }
-
-    /// Price books the statement's usage was priced with.
-    async fn price_versions(&self, team: &Slug, window: Window) -> Result<Vec<String>, LakeError> {
-        #[derive(Deserialize)]
-        struct Row {
-            price_version: String,
-        }
-        // Slugs and instants hold nothing that could end the literal.
-        let sql = format!(
-            "SELECT DISTINCT price_version FROM usage WHERE price_version IS NOT NULL \
-             AND organisation = '{}' AND team = '{team}' \
-             AND event_date BETWEEN '{}' AND '{}' \
-             AND received_at >= '{}' AND received_at < '{}'",
-            self.organisation,
-            BillingZone::UTC.date_of(window.from),
-            BillingZone::UTC.date_of(window.to),
-            window.from,
-            window.to,
-        );
-        let json = self.lake.sql(&sql).await?.render(Rendering::Json)?;
-        let rows: Vec<Row> =
-            serde_json::from_str(&json).map_err(|error| LakeError::Columnar(error.to_string()))?;
-        Ok(rows.into_iter().map(|row| row.price_version).collect())
-    }
 }
 
 #[async_trait]
@@ -177,7 +152,7 @@ impl Ledger for LakeLedger {
         let generated_at = self.clock.now();
         let (lines, price_versions) = tokio::try_join!(
             self.lake.statement_lines(self.organisation.as_str(), team.as_str(), window),
-            self.price_versions(team, window),
+            self.lake.statement_prices(self.organisation.as_str(), team.as_str(), window),
         )
         .map_err(failed)?;
         if lines.is_empty() {

@@ -64,6 +64,22 @@ impl Lake {
         })
     }
 
+    /// The price-book versions behind a team's statement, in alphabetical order.
+    ///
+    /// # Errors
+    /// When the query fails or takes too long.
+    pub async fn statement_prices(
+        &self,
+        organisation: &str,
+        team: &str,
+        window: Window,
+    ) -> Result<Vec<String>, LakeError> {
+        let mut params = window.params();
+        params.extend([("organisation", text(organisation)), ("team", text(team))]);
+        let rows = self.ask(named::STATEMENT_BASIS, params).await?;
+        rows.map(|rows, row| rows.name(row, "price_version"))
+    }
+
     /// What every team spent in a window.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ const CLIENTS: usize = 64;
 /// The team whose cap is small.
 const TEAM: &str = "search";
 /// Its cap.
-const CAP: Usd = Usd::from_dollars(3);
+const CAP: Usd = Usd::from_dollars(1);
 /// Longest wait for a process to serve.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 

@@ -26,7 +26,7 @@ const STARTS_WITHIN: Duration = Duration::from_secs(20);
 const TEAM: &str = "search";
 /// Reads the export with DuckDB and prints rows and exact sum.
 const READ_EXPORT: &str = "import duckdb, sys; print(*duckdb.sql(\"SELECT count(*), CAST(sum(cost_usd) AS \
-VARCHAR) FROM read_parquet('\" + sys.argv[1] + \"/**/*.parquet') WHERE team = '\" + sys.argv[2] + \"'\").fetchone())";
+VARCHAR) FROM read_parquet('\" + sys.argv[1] + \"/**/*.parquet') WHERE team = '\" + sys.argv[2] + \"'\").fetchall()[0])";
 
 /// Runs the tour.
 pub(super) fn run(arguments: &DemoArgs) -> Result<(), CommandError> {

@@ -1,0 +1,98 @@
+//! The gateway against nginx as a plain proxy, in one run on one machine, in front of the same
+//! simulated provider: requests per second and CPU per request at 64 connections, added latency at
+//! one, and memory per stream at a thousand. Figures are ratios; nothing is judged by the clock.
+//!
+//! Needs `nginx` and `wrk` (Debian packages); `cargo xtask bench gateway` installs them.
+
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+#![allow(clippy::disallowed_methods, reason = "a bench has no configuration file")]
+
+#[path = "gateway/load.rs"]
+mod load;
+#[path = "gateway/process.rs"]
+mod process;
+#[path = "gateway/servers.rs"]
+mod servers;
+#[path = "gateway/streams.rs"]
+mod streams;
+
+use std::error::Error;
+
+use load::{Load, run};
+use servers::{Servers, simulate};
+
+/// Rounds of each measurement, the two servers in turn; the median counts.
+const ROUNDS: usize = 5;
+/// Streams open at once.
+const STREAMS: usize = 1_000;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|argument| argument == "--simulate") {
+        return simulate();
+    }
+    // `cargo bench NAME` passes a filter to every bench.
+    let filter = arguments.iter().find(|argument| !argument.starts_with("--"));
+    if filter.is_some_and(|filter| !"gateway".contains(filter.as_str())) {
+        return Ok(());
+    }
+    let servers = Servers::start()?;
+    throughput(&servers)?;
+    latency(&servers)?;
+    streams::measure(&servers, STREAMS)
+}
+
+fn throughput(servers: &Servers) -> Result<()> {
+    let load = Load { connections: 64, seconds: 6 };
+    let (mut nginx, mut gateway) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        nginx.push(run(&servers.nginx, &load)?);
+        gateway.push(run(&servers.gateway, &load)?);
+    }
+    let rate = |runs: &[load::Measured]| median(runs.iter().map(|run| run.requests_per_s));
+    let cpu = |runs: &[load::Measured]| median(runs.iter().map(|run| run.cpu_us_per_request));
+    println!(
+        "64 connections: nginx {:.0}/s at {:.1} us CPU, tollgate {:.0}/s at {:.1} us CPU",
+        rate(&nginx),
+        cpu(&nginx),
+        rate(&gateway),
+        cpu(&gateway)
+    );
+    verdict("requests per second, tollgate / nginx", rate(&gateway) / rate(&nginx), 0.35, true);
+    verdict("CPU per request, tollgate / nginx", cpu(&gateway) / cpu(&nginx), 3.0, false);
+    Ok(())
+}
+
+fn latency(servers: &Servers) -> Result<()> {
+    let load = Load { connections: 1, seconds: 3 };
+    let (mut direct, mut nginx, mut gateway) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        direct.push(run(&servers.direct, &load)?.median_us);
+        nginx.push(run(&servers.nginx, &load)?.median_us);
+        gateway.push(run(&servers.gateway, &load)?.median_us);
+    }
+    let direct = median(direct.into_iter());
+    let (nginx, gateway) =
+        (median(nginx.into_iter()) - direct, median(gateway.into_iter()) - direct);
+    println!(
+        "one connection: direct {direct:.0} us, nginx adds {nginx:.0} us, tollgate {gateway:.0} us"
+    );
+    verdict("added median latency, tollgate / nginx", gateway / nginx, 3.0, false);
+    Ok(())
+}
+
+/// Prints a ratio beside its target.
+fn verdict(what: &str, ratio: f64, target: f64, at_least: bool) {
+    let is_met = if at_least { ratio >= target } else { ratio <= target };
+    let relation = if at_least { "at least" } else { "at most" };
+    let word = if is_met { "met" } else { "MISSED" };
+    println!("{what}: {ratio:.2} (target {relation} {target}: {word})");
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
