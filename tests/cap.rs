@@ -13,12 +13,10 @@ use crate::harness::{Answer, Client, Setup, Tollgate, providers, run};
 
 /// Clients at once.
 const CLIENTS: usize = 64;
-/// The budget.
+/// The budget of the storm.
 const CAP: Usd = Usd::from_pico(500_000_000_000);
 /// Denials after which a client gives up.
 const DENIALS: usize = 3;
-/// Answers after which the process is killed: about half the budget.
-const KILLED_AFTER: u64 = 600;
 
 /// Asks until it has been denied often enough; gives the denials.
 async fn spend(client: Client, answered: Arc<AtomicU64>) -> Vec<Answer> {
@@ -37,74 +35,93 @@ async fn spend(client: Client, answered: Arc<AtomicU64>) -> Vec<Answer> {
     denials
 }
 
+/// Spends with so many clients while `meanwhile` runs; gives all denials.
+fn spend_all(
+    client: &Client,
+    clients: usize,
+    answered: &Arc<AtomicU64>,
+    meanwhile: impl AsyncFnOnce(),
+) -> Vec<Answer> {
+    run(async {
+        let mut spending = JoinSet::new();
+        for _ in 0..clients {
+            spending.spawn(spend(client.clone(), Arc::clone(answered)));
+        }
+        meanwhile().await;
+        spending.join_all().await.into_iter().flatten().collect()
+    })
+}
+
+/// What the ledger holds of the team and what the providers bill, both within the cap.
+fn assert_within(tollgate: &Tollgate, cap: Usd) -> Usd {
+    let sql = "SELECT sum(cost_usd) AS cost FROM usage WHERE team = 'support'";
+    let spent = tollgate.query(sql)[0].usd("cost").unwrap();
+    assert!(spent <= cap, "{spent} of {cap}");
+    let billed = providers::total(&tollgate.providers.bill().requests);
+    assert!(billed <= spent, "the providers bill {billed}, the ledger holds {spent}");
+    spent
+}
+
 #[test]
 fn sixty_four_clients_never_pass_a_cap_and_nearly_all_of_it_can_be_spent() {
-    let limit = CAP.to_string();
-    let tollgate = Tollgate::start(&Setup::default().budget("support", &limit));
+    let tollgate = Tollgate::start(&Setup::default().budget("support", &CAP.to_string()));
     // Every answer has nearly as many tokens as its kind usually needs.
     tollgate.providers.set_fault("gpt-5.4-mini", "words=60").unwrap();
     let client = tollgate.client("support");
-    let answered = Arc::new(AtomicU64::new(0));
-    let denials: Vec<Answer> = run(async {
-        let mut spending = JoinSet::new();
-        for _ in 0..CLIENTS {
-            spending.spawn(spend(client.clone(), Arc::clone(&answered)));
-        }
-        while answered.load(Ordering::SeqCst) < KILLED_AFTER && spending.len() == CLIENTS {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        tollgate.kill();
-        tollgate.restart();
-        spending.join_all().await.into_iter().flatten().collect()
-    });
+    let denials = spend_all(&client, CLIENTS, &Arc::default(), async || {});
     for denial in &denials {
         assert_denied(denial);
     }
     let spent_at_first = denials.iter().map(|denial| usd(denial, "spent_usd")).min().unwrap();
     assert!(spent_at_first >= CAP.per_mille(900), "{spent_at_first} of {CAP} at the first denial");
-    let client = client.with_key(&tollgate.key("search", &[]));
-    let other = wait_until_known(&client);
-    assert_eq!(other.status, 200, "another team is not concerned: {other:?}");
     assert!(tollgate.stop().success());
-    let spent = tollgate.query(
-        "SELECT sum(cost_usd) AS cost, count(*) AS requests FROM usage \
-         WHERE team = 'support' AND attempt > 0",
-    );
-    let spent = spent[0].usd("cost").unwrap();
-    assert!(spent <= CAP && spent >= CAP.per_mille(900), "{spent} of {CAP}");
-    let bill = tollgate.providers.bill();
-    let billed = providers::total(&bill.requests);
-    assert!(billed <= CAP + other.cost().unwrap(), "the providers bill {billed} of {CAP}");
-}
-
-fn wait_until_known(client: &Client) -> Answer {
-    crate::harness::wait_for("the new key to work", Duration::from_secs(10), || {
-        Some(run(client.ask(&chat("openai/gpt-5.4-mini")))).filter(|answer| answer.status != 401)
-    })
+    let spent = assert_within(&tollgate, CAP);
+    assert!(spent >= CAP.per_mille(900), "{spent} of {CAP}");
 }
 
 #[test]
-fn a_spent_budget_is_still_spent_after_a_kill_and_a_restart() {
-    let tollgate = Tollgate::start(&Setup::default().budget("support", "0.02"));
+fn a_cap_holds_through_kills_and_is_still_spent_after_them() {
+    let cap: Usd = "0.15".parse().unwrap();
+    let tollgate = Tollgate::start(&Setup::default().budget("support", &cap.to_string()));
     let client = tollgate.client("support");
-    let answered = Arc::new(AtomicU64::new(0));
-    let before = run(spend(client.clone(), Arc::clone(&answered)));
-    assert!(answered.load(Ordering::SeqCst) > 0, "{before:?}");
-    let spent = before.iter().map(|denial| usd(denial, "spent_usd")).max().unwrap();
+    let answered: Arc<AtomicU64> = Arc::default();
+    spend_all(&client, 16, &answered, async || {
+        for kill in 1..=2 {
+            while answered.load(Ordering::SeqCst) < kill * 80 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tollgate.kill();
+            tollgate.restart();
+        }
+    });
+    let before = run(client.ask(&chat("openai/gpt-5.4-mini")));
+    assert_denied(&before);
     for _ in 0..2 {
         tollgate.kill();
         tollgate.restart();
-        let denial = run(client.ask(&chat("openai/gpt-5.4-mini")));
-        assert_denied(&denial);
-        assert_eq!(usd(&denial, "spent_usd"), spent, "restored to the last digit");
+        let after = run(client.ask(&chat("openai/gpt-5.4-mini")));
+        assert_denied(&after);
+        assert_eq!(usd(&after, "spent_usd"), usd(&before, "spent_usd"), "to the last digit");
     }
+    assert_eq!(usd(&before, "spent_usd"), assert_within(&tollgate, cap));
+}
+
+#[test]
+fn a_spent_budget_concerns_no_other_team() {
+    let tollgate = Tollgate::start(&Setup::default().budget("tiny", "0.000001"));
+    let denial = run(tollgate.client("tiny").ask(&chat("openai/gpt-5.4")));
+    assert_eq!((denial.status, &denial.error()["code"]), (402, &tell("request_exceeds_budget")));
+    assert_eq!(run(tollgate.client("search").ask(&chat("openai/gpt-5.4"))).status, 200);
 }
 
 /// A denial tells which budget, how it stands, and when to come again.
 fn assert_denied(denial: &Answer) {
     assert_eq!(denial.status, 402, "{denial:?}");
     let error = denial.error();
-    assert_eq!((&error["type"], &error["code"]), (&tell("budget_exceeded"), &tell("budget_exceeded")));
+    assert_eq!(
+        (&error["type"], &error["code"]),
+        (&tell("budget_exceeded"), &tell("budget_exceeded"))
+    );
     assert_eq!(denial.header("x-should-retry"), "false");
     assert_eq!(denial.header("retry-after"), "");
     let metadata = &error["metadata"];

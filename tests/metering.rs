@@ -7,8 +7,8 @@ use simulator::BilledRequest;
 use units::Usd;
 
 use crate::harness::client::{chat, read_some, stream};
-use crate::harness::{Answer, Client, Row, Setup, Shared, Tollgate, process, providers, run};
 use crate::harness::wait_for;
+use crate::harness::{Answer, Client, Row, Setup, Shared, Tollgate, process, providers, run};
 
 static SHARED: Shared = Shared::new();
 
@@ -121,7 +121,10 @@ fn a_stream_whose_client_asks_for_usage_is_told_what_the_ledger_holds() {
     assert_eq!(last["choices"], json!([]));
     let row = tollgate.row_of(&answer.request_id());
     assert_billed(&tollgate, &row);
-    assert_eq!(last["usage"]["completion_tokens"].as_u64(), Some(row.number("output_tokens_total")));
+    assert_eq!(
+        last["usage"]["completion_tokens"].as_u64(),
+        Some(row.number("output_tokens_total"))
+    );
     assert_eq!((answer.cost(), answer.cost().is_some()), (row.usd("cost_usd"), true));
 }
 
@@ -218,7 +221,8 @@ fn a_model_without_a_price_is_null_and_counted_and_never_zero() {
     assert!(row.number("input_tokens_total") > 0 && row.text("usage_source") == "provider");
     let url = format!("http://{}/metrics", tollgate.addresses.gateway);
     let metrics = run(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
-    let unpriced = metrics.lines().find_map(|l| l.strip_prefix("tollgate_unpriced_requests_total "));
+    let unpriced =
+        metrics.lines().find_map(|l| l.strip_prefix("tollgate_unpriced_requests_total "));
     assert!(unpriced.is_some_and(|count| count != "0"), "{metrics}");
 }
 

@@ -11,7 +11,7 @@ import duckdb
 files = f"{sys.argv[1]}/**/*.parquet"
 rows, cost = duckdb.sql(
     f"SELECT count(*), CAST(sum(cost_usd) AS VARCHAR) FROM read_parquet('{files}')"
-).fetchone()
+).fetchall()[0]
 teams = duckdb.sql(
     f"SELECT team, CAST(sum(cost_usd) AS VARCHAR) FROM read_parquet('{files}')"
     " WHERE team IS NOT NULL GROUP BY team ORDER BY team"

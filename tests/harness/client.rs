@@ -165,7 +165,9 @@ impl Answer {
         let text = match is_stream {
             false => self.body.as_str(),
             true if !self.is_done() => return None,
-            true => self.body.lines().rev().filter_map(|line| line.strip_prefix("data: ")).nth(1)?,
+            true => {
+                self.body.lines().rev().filter_map(|line| line.strip_prefix("data: ")).nth(1)?
+            }
         };
         let priced: Priced<'_> = serde_json::from_str(text).ok()?;
         priced.usage.cost.get().parse().ok()

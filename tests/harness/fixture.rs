@@ -100,7 +100,9 @@ impl Tollgate {
     pub(crate) fn login_link(&self) -> String {
         let look = || {
             let out = lock(&self.process).as_ref().map(Process::out).unwrap_or_default();
-            out.lines().find_map(|line| line.strip_prefix("log in")).map(|url| url.trim().to_owned())
+            out.lines()
+                .find_map(|line| line.strip_prefix("log in"))
+                .map(|url| url.trim().to_owned())
         };
         wait_for("the login link", Duration::from_secs(10), look)
     }
@@ -138,8 +140,8 @@ impl Tollgate {
     /// Asks the lake.
     pub(crate) fn query(&self, sql: &str) -> Vec<Row> {
         let text = self.command(&["query", sql, "--output", "json"]).succeeded();
-        let rows: Vec<Value> = serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{sql}: {error}: {text}"));
+        let rows: Vec<Value> =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{sql}: {error}: {text}"));
         rows.into_iter().map(Row::from).collect()
     }
 
@@ -163,16 +165,6 @@ impl Tollgate {
         let mut rows = self.rows_of(&[request_id.to_owned()]);
         assert_eq!(rows.len(), 1, "{rows:?}");
         rows.remove(0)
-    }
-
-    /// The only row a condition selects, once it is there.
-    pub(crate) fn row_where(&self, condition: &str) -> Row {
-        let sql = format!("SELECT * FROM usage WHERE {condition}");
-        wait_for(condition, ROWS_WITHIN, || {
-            let mut rows = self.query(&sql);
-            assert!(rows.len() <= 1, "{condition}: {rows:?}");
-            rows.pop()
-        })
     }
 }
 

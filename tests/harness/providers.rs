@@ -10,9 +10,8 @@ use tokio::runtime::{Builder, Runtime};
 use units::{Clock, SystemClock, Usd};
 
 /// Runs simulators and clients; the product runs in processes of its own.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-});
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
 static PRICES: LazyLock<PriceBook> = LazyLock::new(|| PriceBook::embedded().unwrap());
 

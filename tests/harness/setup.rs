@@ -81,6 +81,7 @@ impl Setup {
         format!(
             "[organisation]\nslug = \"acme\"\nname = \"Acme\"\n\n\
              [server]\ngateway = \"{gateway}\"\nconsole = \"{console}\"\n{}\n\n\
+             [telemetry]\nlog = \"info,buoyant_kernel=warn\"\n\n\
              [storage]\ndata_dir = \"{directory}/data\"\ncommit_interval_ms = {}\n{}\n\n\
              {}{}{}",
             self.server,

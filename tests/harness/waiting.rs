@@ -7,11 +7,7 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// Looks until there is something, at most `limit` long; fails naming `what` was waited for.
-pub(crate) fn wait_for<T>(
-    what: &str,
-    limit: Duration,
-    mut look: impl FnMut() -> Option<T>,
-) -> T {
+pub(crate) fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = look() {

@@ -104,12 +104,7 @@ pub const COLUMNS: &[Column] = &[
     ),
     required("ended_at", Timestamp, "UTC, gateway clock", "The attempt was over."),
     required("ingested_at", Timestamp, "UTC, committer clock", "The row was encoded for the lake."),
-    required(
-        "organisation",
-        Utf8,
-        "slug",
-        "Organisation; empty when the request could not be authenticated.",
-    ),
+    required("organisation", Utf8, "slug", "Organisation."),
     nullable("team", Utf8, "slug", "Team."),
     nullable("project", Utf8, "slug", "Project."),
     nullable("key_id", Utf8, "", "Virtual key, `key_` and 32 hexadecimal digits."),

@@ -76,7 +76,8 @@ pub struct Times {
 /// Who pays and what for. Key policy first, then what the client said.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Attribution {
-    /// Organisation slug; empty when the request could not be authenticated.
+    /// Organisation slug. A request that cannot be authenticated has none and is not recorded, only
+    /// counted in the metrics.
     pub organisation: String,
     /// Team slug.
     pub team: Option<String>,

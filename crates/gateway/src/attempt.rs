@@ -7,12 +7,13 @@ use events::ErrorClass;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
+use pingora_error::ErrorType;
 use pingora_timeout::timeout;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::ledger::Billable;
-use crate::upstream::Upstream;
+use crate::upstream::{Connected, Upstream};
 
 /// Longest error body read for its message, bytes.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
@@ -24,13 +25,25 @@ const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
 /// A provider's answer whose head has arrived.
 pub(crate) struct Answering {
     pub(crate) session: HttpSession,
-    pub(crate) peer: HttpPeer,
+    peer: HttpPeer,
     pub(crate) status: u16,
     pub(crate) is_sse: bool,
     pub(crate) retry_after_s: Option<u64>,
     pub(crate) request_id: Option<String>,
     /// Rate-limit headers, kept under `x-upstream-`.
     pub(crate) limits: Vec<(String, String)>,
+    /// The whole request was taken, so that the connection can serve another.
+    is_whole: bool,
+}
+
+impl Answering {
+    /// Gives the connection back; only after the answer was read to its end.
+    pub(crate) async fn release(mut self, upstream: &Upstream) {
+        match self.is_whole {
+            true => upstream.release(self.session, &self.peer).await,
+            false => self.session.shutdown().await,
+        }
+    }
 }
 
 /// Why an attempt ended before an answer.
@@ -50,16 +63,12 @@ pub(crate) async fn exchange(
     deadline: Instant,
     watch_client: bool,
 ) -> Result<Answering, Halt> {
-    let Some(peer) = upstream.peer().await else {
-        return Err(unreachable(upstream, "its name does not resolve"));
-    };
     let mut may_replace = true;
     loop {
-        let (mut session, is_reused) = match upstream.session(&peer).await {
+        let Connected { mut session, peer, is_reused } = match upstream.connect().await {
             Ok(connected) => connected,
-            Err(error) => return Err(unreachable(upstream, error.etype().as_str())),
+            Err(reason) => return Err(unreachable(upstream, &reason)),
         };
-        session.set_read_timeout(Some(Duration::from_millis(upstream.provider.idle_timeout_ms)));
         session.set_write_timeout(Some(WRITE_TIME_MAX));
         let exchanged = tokio::select! { biased;
             head = send(&mut session, upstream, request, deadline) => head,
@@ -70,64 +79,108 @@ pub(crate) async fn exchange(
             }
         };
         match exchanged {
-            Ok(()) => return answering(session, peer, upstream),
+            Ok(is_whole) => {
+                // From the head on it is silence that counts.
+                let idle = Duration::from_millis(upstream.provider.idle_timeout_ms);
+                session.set_read_timeout(Some(idle));
+                return answering(session, peer, is_whole)
+                    .ok_or_else(|| unreachable(upstream, "it sent no header"));
+            }
             Err(Silence::Late) => {
                 session.shutdown().await;
                 return Err(late(upstream));
             }
-            Err(Silence::Broken(reason)) => {
+            Err(Silence::Closed) if is_reused && may_replace => {
                 session.shutdown().await;
-                if !(is_reused && may_replace) {
-                    return Err(unreachable(upstream, &reason));
-                }
                 may_replace = false;
+            }
+            Err(Silence::Closed) => {
+                session.shutdown().await;
+                return Err(unreachable(upstream, "it closed the connection"));
+            }
+            Err(Silence::Garbage) => {
+                session.shutdown().await;
+                return Err(garbage(upstream, "answered with something that is not HTTP"));
             }
         }
     }
 }
 
+/// Why there is no head.
 enum Silence {
+    /// It took too long.
     Late,
-    Broken(String),
+    /// The connection ended and nothing had been received.
+    Closed,
+    /// What was received is no head.
+    Garbage,
 }
 
+/// Sends the request and reads the head of the answer; whether the whole request was taken.
 async fn send(
     session: &mut HttpSession,
     upstream: &Upstream,
     request: &Encoded,
     deadline: Instant,
-) -> Result<(), Silence> {
+) -> Result<bool, Silence> {
     let sending = async {
-        let is_h2 = matches!(session, HttpSession::H2(_));
-        let header = upstream.header(is_h2, request)?;
-        session.write_request_header(header).await?;
-        session.write_request_body(request.body.clone(), true).await?;
-        session.finish_request_body().await?;
-        session.read_response_header().await
+        let written = write(session, upstream, request).await;
+        // A provider that refuses a request half way answers before it hangs up.
+        loop {
+            session.read_response_header().await?;
+            let status = session.response_header().map(|header| header.status);
+            if !status.is_some_and(|status| status.is_informational()) {
+                break;
+            }
+        }
+        pingora_error::Result::<bool>::Ok(written.is_ok())
     };
     match timeout(deadline.saturating_duration_since(Instant::now()), sending).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Silence::Broken(error.etype().as_str().to_owned())),
+        Ok(Ok(is_whole)) => Ok(is_whole),
+        Ok(Err(error)) if is_unheard(&error) => Err(Silence::Closed),
+        Ok(Err(_)) => Err(Silence::Garbage),
         Err(_) => Err(Silence::Late),
     }
 }
 
-fn answering(session: HttpSession, peer: HttpPeer, upstream: &Upstream) -> Result<Answering, Halt> {
-    let Some(header) = session.response_header() else {
-        return Err(unreachable(upstream, "it sent no header"));
-    };
+async fn write(
+    session: &mut HttpSession,
+    upstream: &Upstream,
+    request: &Encoded,
+) -> pingora_error::Result<()> {
+    let is_h2 = matches!(session, HttpSession::H2(_));
+    session.write_request_header(upstream.header(is_h2, request)?).await?;
+    session.write_request_body(request.body.clone(), true).await?;
+    session.finish_request_body().await
+}
+
+/// Whether an error means that not one byte was received.
+fn is_unheard(error: &pingora_error::Error) -> bool {
+    // Pingora tells how much it had read only in words.
+    let read = error.context.as_ref().and_then(|context| {
+        let (_, read) = context.as_str().rsplit_once("bytes already read: ")?;
+        read.parse::<u64>().ok()
+    });
+    let is_garbage = matches!(error.etype(), ErrorType::InvalidHTTPHeader);
+    !is_garbage && read.is_none_or(|bytes| bytes == 0)
+}
+
+fn answering(session: HttpSession, peer: HttpPeer, is_whole: bool) -> Option<Answering> {
+    let header = session.response_header()?;
     let text = |name: &str| header.headers.get(name).and_then(|value| value.to_str().ok());
     let limits = header.headers.iter().filter_map(|(name, value)| {
         let is_limit = name.as_str().contains("ratelimit");
         let value = value.to_str().ok().filter(|_| is_limit)?;
         Some((format!("x-upstream-{}", name.as_str().trim_start_matches("x-")), value.to_owned()))
     });
-    Ok(Answering {
+    Some(Answering {
         status: header.status.as_u16(),
-        is_sse: text("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")),
+        is_sse: text("content-type")
+            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/event-stream")),
         retry_after_s: text("retry-after").and_then(|seconds| seconds.parse().ok()),
         request_id: text("x-request-id").or_else(|| text("request-id")).map(str::to_owned),
         limits: limits.collect(),
+        is_whole,
         session,
         peer,
     })
@@ -137,22 +190,36 @@ fn answering(session: HttpSession, peer: HttpPeer, upstream: &Upstream) -> Resul
 /// a new connection each time.
 pub(crate) async fn read_error(mut answering: Answering, upstream: &Upstream) -> Failure {
     let mut body = Vec::new();
-    let complete = loop {
-        match timeout(ERROR_TIME_MAX, answering.session.read_response_body()).await {
-            Ok(Ok(Some(more))) if body.len() + more.len() <= ERROR_BYTES_MAX => {
-                body.extend_from_slice(&more)
+    let reading = async {
+        loop {
+            match answering.session.read_response_body().await {
+                Ok(Some(more)) if body.len() + more.len() <= ERROR_BYTES_MAX => {
+                    body.extend_from_slice(&more);
+                }
+                Ok(None) => break true,
+                _ => break false,
             }
-            Ok(Ok(None)) => break true,
-            _ => break false,
         }
     };
+    let complete = timeout(ERROR_TIME_MAX, reading).await.unwrap_or(false);
     let error = dialects::decode_error(upstream.provider.dialect, answering.status, &body);
+    if matches!(error.status, 401..=403) {
+        let provider = upstream.provider.name.as_str();
+        tracing::warn!(provider, status = error.status, "provider refused the credential");
+    }
+    let retry_after_s = answering.retry_after_s;
     if complete {
-        upstream.release(answering.session, &answering.peer).await;
+        answering.release(upstream).await;
     } else {
         answering.session.shutdown().await;
     }
-    Failure::answered(&error, answering.retry_after_s)
+    Failure::answered(&error, retry_after_s)
+}
+
+pub(crate) fn garbage(upstream: &Upstream, what: &str) -> Halt {
+    let message = format!("provider `{}` {what}", upstream.provider.name);
+    let failure = Failure::upstream(ErrorClass::UpstreamGarbage, 502, "upstream_garbage", message);
+    Halt::Failed(failure, Billable::Answer)
 }
 
 pub(crate) fn late(upstream: &Upstream) -> Halt {

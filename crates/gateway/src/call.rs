@@ -11,7 +11,7 @@ use policy::{Admission, Key, OnClientGone, Plan, Reservation, Target};
 use pricing::Query;
 use tokio::time::Instant;
 
-use crate::attempt::{Answering, Halt, exchange, read_error};
+use crate::attempt::{Answering, Halt, exchange, garbage, read_error};
 use crate::body::MemoryShare;
 use crate::engine::Engine;
 use crate::failure::Failure;
@@ -69,7 +69,8 @@ impl Engine {
             },
         )
         .map_err(|error| Failure::request(&error))?;
-        share.grow(encoded.body.len())?;
+        let mut copy = self.memory.share();
+        copy.grow(encoded.body.len())?;
         let mut headers = base_headers(ledger);
         headers[1].1 = (ledger.attempts + 1).to_string();
         headers.push(header("x-tollgate-provider", &target.provider));
@@ -94,7 +95,7 @@ impl Engine {
         let ttfb_ms = target.ttfb_timeout_ms.unwrap_or(upstream.provider.ttfb_timeout_ms);
         let deadline = Instant::now() + Duration::from_millis(ttfb_ms);
         let turn = Turn { engine: self, upstream, call, target, headers, deadline };
-        turn.run(down, ledger, encoded, share).await
+        turn.run(down, ledger, (encoded, copy), share).await
     }
 
     /// Holds what the attempt may cost, on the target it goes to. Beside the hold: the output limit
@@ -134,12 +135,12 @@ impl Turn<'_> {
         mut self,
         down: &mut ServerSession,
         ledger: &mut Ledger,
-        request: Encoded,
+        request: (Encoded, MemoryShare),
         share: &mut MemoryShare,
     ) -> Result<Option<u16>, Failure> {
         let started = self.engine.accounting.clock.now();
         let exchanged =
-            exchange(down, self.upstream, &request, self.deadline, self.watch_client()).await;
+            exchange(down, self.upstream, &request.0, self.deadline, self.watch_client()).await;
         drop(request);
         let result = match exchanged {
             Ok(answering) => self.take(down, ledger, answering, share).await,
@@ -205,13 +206,7 @@ impl Turn<'_> {
         }
         if !answering.is_sse {
             answering.session.shutdown().await;
-            let failure = Failure::upstream(
-                ErrorClass::UpstreamGarbage,
-                502,
-                "upstream_garbage",
-                format!("provider `{}` did not answer with a stream", self.upstream.provider.name),
-            );
-            return Err(Halt::Failed(failure, Billable::Answer));
+            return Err(garbage(self.upstream, "did not answer with a stream"));
         }
         self.take_stream(down, ledger, answering, context).await
     }
@@ -257,14 +252,12 @@ impl Turn<'_> {
         if let Some(cost) = usage.and_then(pricer) {
             self.headers.push(header("x-tollgate-cost-usd", cost));
         }
-        let response_bytes = body.len() as u64;
+        let (error, billable, response_bytes) = match has_left(down).await {
+            true => (Some(ErrorClass::ClientGone), Billable::Drained, 0),
+            false => (None, Billable::Answer, body.len() as u64),
+        };
         // The record is on its way to disk before the answer's last byte is.
-        ledger.end_attempt(Ending {
-            status: Some(200),
-            error: None,
-            billable: Billable::Answer,
-            response_bytes,
-        });
+        ledger.end_attempt(Ending { status: Some(200), error, billable, response_bytes });
         ledger.finish(Some(200));
         if !write(down, 200, "application/json", &self.headers, body).await {
             down.set_keepalive(None);
@@ -310,6 +303,14 @@ impl Turn<'_> {
                 meters: &usage.meters,
             })
         }
+    }
+}
+
+/// Whether the client has left by now.
+async fn has_left(down: &mut ServerSession) -> bool {
+    tokio::select! { biased;
+        _ = down.read_body_or_idle(true) => true,
+        () = std::future::ready(()) => false,
     }
 }
 

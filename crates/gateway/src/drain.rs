@@ -9,6 +9,9 @@ use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
+/// How long connections get to write what the last requests left them.
+const FLUSH_TIME: Duration = Duration::from_millis(50);
+
 /// Whether the gateway is stopping, and how many requests it still serves.
 #[derive(Debug, Default)]
 pub struct Drain {
@@ -102,7 +105,10 @@ impl ShutdownSignalWatch for StopSignals {
                 "grace period over, cutting what is left"
             );
         }
-        ShutdownSignal::FastShutdown
+        // HTTP/2 frames are written by a task of the connection's own, which runs once more.
+        tokio::time::sleep(FLUSH_TIME).await;
+        // Not the fast one: that returns before what is cut has been dropped, and so recorded.
+        ShutdownSignal::GracefulTerminate
     }
 }
 
@@ -120,6 +126,6 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!stopping.is_finished());
         drop(serving);
-        assert!(matches!(stopping.await.unwrap(), ShutdownSignal::FastShutdown));
+        assert!(matches!(stopping.await.unwrap(), ShutdownSignal::GracefulTerminate));
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use dialects::{ModelEntry, Peek};
 use events::{Dialect, ErrorClass, UsageEvent};
+use http::Method;
 use pingora_core::protocols::http::ServerSession;
 use policy::{Claims, Key, Plan, Snapshot};
 
@@ -23,6 +24,9 @@ use crate::fingerprint::fingerprint;
 use crate::ledger::{Ledger, draft};
 use crate::upstream::Upstream;
 use crate::{probe, quote, reply, telemetry};
+
+/// Longest wait for a client to take more of its answer; one that does not has left.
+const CLIENT_WRITE_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Limits and switches of the engine.
 pub struct EngineOptions {
@@ -55,21 +59,19 @@ pub struct Engine {
 impl Engine {
     /// Answers one request. Infallible: an error is an answer, and a client that has left is none.
     pub(crate) async fn handle(&self, down: &mut ServerSession, ledger: &mut Ledger) {
+        prepare(down);
         let header = down.req_header();
-        let is_get = header.method == http::Method::GET;
+        let method = header.method.clone();
+        let reads = method == Method::GET || method == Method::HEAD;
         let path = header.uri.path().to_owned();
-        if is_get && probe::answer(self, down, &path).await {
+        if reads && probe::answer(self, down, &path).await {
             return;
         }
-        let result = match (is_get, path.trim_end_matches('/')) {
-            (true, "/v1/models") => self.models(down, ledger).await,
-            (false, "/v1/chat/completions") => self.chat(down, ledger).await,
-            (true, "/v1/chat/completions") => Err(Failure::new(
-                ErrorClass::InvalidRequest,
-                405,
-                "method_not_allowed",
-                "use POST for /v1/chat/completions",
-            )),
+        let result = match path.trim_end_matches('/') {
+            "/v1/models" if reads => self.models(down, ledger).await,
+            "/v1/chat/completions" if method == Method::POST => self.chat(down, ledger).await,
+            "/v1/models" => Err(wrong_method("use GET for /v1/models")),
+            "/v1/chat/completions" => Err(wrong_method("use POST for /v1/chat/completions")),
             _ => Err(Failure::new(
                 ErrorClass::NotFound,
                 404,
@@ -165,6 +167,18 @@ impl Engine {
         }
         Err(exhausted(failures, &call.plan))
     }
+}
+
+/// What every connection of a client is set to.
+fn prepare(down: &mut ServerSession) {
+    down.set_write_timeout(Some(CLIENT_WRITE_TIME_MAX));
+    // A next request sent ahead waits its turn. Otherwise it would look like the end of the
+    // connection while this one is being answered.
+    down.set_pipelining_enabled(true);
+}
+
+fn wrong_method(message: &str) -> Failure {
+    Failure::new(ErrorClass::InvalidRequest, 405, "method_not_allowed", message)
 }
 
 /// What the client and its body say about the request.

@@ -62,10 +62,13 @@ impl Failure {
         Self { may_fail_over: true, ..Self::new(class, status, code, message) }
     }
 
-    /// The request body does not parse, or asks for what cannot be carried.
+    /// The request body does not parse, or asks for what cannot be carried. What one target cannot
+    /// carry another may.
     pub(crate) fn request(error: &RequestError) -> Self {
         let failure = Self::new(ErrorClass::InvalidRequest, 400, error.code(), error.to_string());
-        Self { param: error.param().map(str::to_owned), ..failure }
+        let may_fail_over =
+            matches!(error, RequestError::Unsupported { .. } | RequestError::NoTranslation { .. });
+        Self { param: error.param().map(str::to_owned), may_fail_over, ..failure }
     }
 
     /// No route.
@@ -120,18 +123,30 @@ impl Failure {
             503 | 529 => (ErrorClass::UpstreamError, 503, true),
             _ => (ErrorClass::UpstreamError, 502, true),
         };
-        let message: String = error.message.chars().take(MESSAGE_CHARS_MAX).collect();
+        let is_ours = matches!(status, 401..=403);
+        // A provider that refuses a credential likes to quote it: its words stay here.
+        let message = match is_ours {
+            true => format!("the provider refused the gateway's own account: it answered {status}"),
+            false => error.message.chars().take(MESSAGE_CHARS_MAX).collect(),
+        };
+        let code = error.code.clone().filter(|_| !is_ours);
         Self {
             class,
             status: told,
-            code: error.code.clone().unwrap_or_else(|| "upstream_error".to_owned()),
+            code: code.unwrap_or_else(|| "upstream_error".to_owned()),
             message,
-            param: error.param.clone(),
+            param: error.param.clone().filter(|_| !is_ours),
             retry_after_s,
             metadata: None,
             upstream_status: Some(status),
             may_fail_over,
         }
+    }
+
+    /// Whether sending the same request again soon may succeed. A budget stays spent whatever status
+    /// it is told with.
+    pub(crate) fn retry_helps(&self) -> bool {
+        self.class != ErrorClass::BudgetExceeded && (self.status == 429 || self.status >= 500)
     }
 
     /// The word for the error in OpenAI's and Anthropic's vocabularies alike.
@@ -189,5 +204,29 @@ mod tests {
             assert_eq!((failure.status, failure.may_fail_over), (told, fails_over), "{status}");
             assert!(failure.message.chars().count() <= MESSAGE_CHARS_MAX);
         }
+    }
+
+    #[test]
+    fn what_a_provider_says_of_our_credential_is_not_passed_on() {
+        for status in [401, 402, 403] {
+            let error = UpstreamError {
+                message: "Incorrect API key provided: sk-ours".to_owned(),
+                code: Some("invalid_api_key".to_owned()),
+                param: Some("sk-ours".to_owned()),
+                ..upstream_error(status)
+            };
+            let told = format!("{:?}", Failure::answered(&error, None));
+            assert!(!told.contains("sk-ours") && !told.contains("invalid_api_key"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_by_a_budget_never_invites_a_retry() {
+        for status in [402, 403, 429, 503] {
+            let failure = Failure::new(ErrorClass::BudgetExceeded, status, "c", "m");
+            assert!(!failure.retry_helps(), "{status}");
+        }
+        assert!(Failure::answered(&upstream_error(429), None).retry_helps());
+        assert!(!Failure::answered(&upstream_error(400), None).retry_helps());
     }
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dialects::{Facts, StreamTranscoder, Usage};
 use events::{
-    Cache, CacheState, Call, Cost, Dialect, ErrorClass, Intent, Meters, Outcome, Times, UsageEvent,
-    UsageSource,
+    Cache, CacheState, Call, Cost, Dialect, ErrorClass, Intent, Meters, Outcome, Settlement, Times,
+    UsageEvent, UsageSource,
 };
 use policy::Reservation;
 use pricing::Query;
@@ -27,8 +27,10 @@ pub(crate) struct Ledger {
     accounting: Arc<Accounting>,
     /// The parts of every row of this request; `None` until the request is authenticated.
     pub(crate) draft: Option<UsageEvent>,
-    /// The attempt under way, or the last one while it is not known to be the last.
+    /// The attempt under way.
     open: Option<OpenAttempt>,
+    /// The attempt that ended, while it is not known whether another one follows.
+    ended: Option<EndedAttempt>,
     /// The request's id, told to the client with every answer.
     pub(crate) request_id: RequestId,
     /// Request start.
@@ -52,7 +54,13 @@ pub(crate) struct OpenAttempt {
     pub(crate) stream: Option<StreamTranscoder>,
     /// What a plain answer told.
     pub(crate) facts: Option<Facts>,
-    ending: Option<Ending>,
+}
+
+/// An attempt whose money is settled and whose row is complete but for whether it is the last.
+struct EndedAttempt {
+    slot: Slot,
+    event: UsageEvent,
+    charges: Vec<Settlement>,
 }
 
 /// How an attempt ended.
@@ -99,6 +107,7 @@ impl Ledger {
             accounting,
             draft: None,
             open: None,
+            ended: None,
             request_id: RequestId::generate(),
             received,
             attempts: 0,
@@ -131,7 +140,6 @@ impl Ledger {
             dialect_in: Dialect::OpenaiChat,
             stream: None,
             facts: None,
-            ending: None,
         };
         let intent = attempt.intent(&self.accounting);
         attempt.slot.open(&intent).map_err(|error| {
@@ -145,12 +153,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// Says how the attempt under way ended. Its row is written when it is known whether another
-    /// one follows.
+    /// Says how the attempt under way ended. Its money is settled at once, so that the room it held
+    /// is there for the next one; its row is written when it is known whether one follows.
     pub(crate) fn end_attempt(&mut self, ending: Ending) {
-        if let Some(open) = &mut self.open {
+        if let Some(mut open) = self.open.take() {
             open.event.times.ended_us = self.accounting.clock.now();
-            open.ending = Some(ending);
+            self.ended = Some(open.settle(&ending, &self.accounting));
         }
     }
 
@@ -161,7 +169,7 @@ impl Ledger {
 
     /// Records a request that was answered without anything being sent to a provider.
     pub(crate) fn refuse(&mut self, failure: &Failure) {
-        if self.open.is_some() {
+        if self.open.is_some() || self.ended.is_some() {
             return self.finish(Some(failure.status));
         }
         telemetry::refused(failure.class);
@@ -182,26 +190,24 @@ impl Ledger {
     }
 
     fn close_pending(&mut self, is_final: bool, told: Option<u16>) {
-        let Some(mut open) = self.open.take() else { return };
-        let ending = open.ending.unwrap_or(Ending {
+        // Nobody said how an attempt that is still open ended: it was dropped.
+        self.end_attempt(Ending {
             status: None,
             error: Some(ErrorClass::Interrupted),
             billable: Billable::Answer,
             response_bytes: 0,
         });
-        open.event.decision.is_final = is_final;
-        open.event.outcome.status = if is_final { told.or(ending.status) } else { ending.status };
-        open.settle(&ending, &self.accounting);
+        let Some(EndedAttempt { slot, mut event, charges }) = self.ended.take() else { return };
+        event.decision.is_final = is_final;
+        if is_final {
+            event.outcome.status = told.or(event.outcome.status);
+        }
+        slot.settle(event, charges);
     }
 }
 
 impl Drop for Ledger {
     fn drop(&mut self) {
-        if let Some(open) = &mut self.open
-            && open.ending.is_none()
-        {
-            open.event.times.ended_us = self.accounting.clock.now();
-        }
         self.close_pending(true, None);
     }
 }
@@ -232,7 +238,7 @@ impl OpenAttempt {
         Intent { event, held: charges }
     }
 
-    fn settle(self, ending: &Ending, accounting: &Accounting) {
+    fn settle(self, ending: &Ending, accounting: &Accounting) -> EndedAttempt {
         let OpenAttempt {
             slot,
             reservation,
@@ -247,6 +253,7 @@ impl OpenAttempt {
         let facts =
             facts.or_else(|| stream.map(|stream| stream.facts().clone())).unwrap_or_default();
         let (usage, source) = bill(ending.billable, &facts, dialect_in, &body);
+        event.outcome.status = ending.status;
         event.outcome.error = ending.error;
         event.outcome.finish_reason = facts.finish_reason;
         event.model.answered = facts.model;
@@ -265,8 +272,8 @@ impl OpenAttempt {
         }
         telemetry::settled(&event, billed.saturating_sub_to_zero(reservation.hold().amount));
         let charges = reservation.charges(billed);
-        slot.settle(event, charges);
         reservation.settle(billed);
+        EndedAttempt { slot, event, charges }
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn read(
             return Err(Halt::Failed(failure, Billable::Answer));
         }
     };
-    upstream.release(answering.session, &answering.peer).await;
+    answering.release(upstream).await;
     let reply =
         dialects::transcode_reply(upstream.provider.dialect, Dialect::OpenaiChat, &body, context);
     let reply = reply.map_err(|error| {

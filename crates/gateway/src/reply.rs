@@ -2,13 +2,19 @@
 
 use std::borrow::Cow;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use events::Dialect;
 use pingora_core::protocols::http::{HttpTask, ServerSession};
 use pingora_http::ResponseHeader;
+use pingora_timeout::timeout;
 
 use crate::failure::Failure;
 use crate::ledger::Ledger;
+
+/// How long what a refused client still sends is read and thrown away.
+const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Headers of an answer.
 pub(crate) type Headers = Vec<(Cow<'static, str>, String)>;
@@ -70,12 +76,24 @@ pub(crate) async fn fail(
         headers.push(header("retry-after", seconds));
     }
     // SDKs retry by themselves; they are told where that would be of no use.
-    let may_retry = failure.status == 429 || failure.status >= 500;
-    headers.push(header("x-should-retry", may_retry));
+    headers.push(header("x-should-retry", failure.retry_helps()));
     let body = dialects::encode_error(dialect, &failure.body(ledger.request_id.to_string()));
     // What is left of an unread body would be taken for the next request.
-    if !down.is_body_done() {
+    let is_unread = !down.is_body_done();
+    if is_unread {
         down.set_keepalive(None);
     }
-    write(down, failure.status, "application/json", &headers, body).await
+    let is_written = write(down, failure.status, "application/json", &headers, body).await;
+    if is_unread && is_written {
+        linger(down).await;
+    }
+    is_written
+}
+
+/// Reads on for a moment: a connection closed over unread bytes is reset, and the reset may overtake
+/// the answer.
+async fn linger(down: &mut ServerSession) {
+    let rest = async { while let Ok(Some(_)) = down.read_request_body().await {} };
+    // Whoever still sends after this has had the time to read the answer.
+    let _ = timeout(LINGER_TIME_MAX, rest).await;
 }

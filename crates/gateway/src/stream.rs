@@ -126,7 +126,7 @@ async fn give_back(mut answering: Answering, upstream: &Upstream) {
         answering.session.response_done()
     };
     match timeout(END_TIME_MAX, end).await {
-        Ok(true) => upstream.release(answering.session, &answering.peer).await,
+        Ok(true) => answering.release(upstream).await,
         _ => answering.session.shutdown().await,
     }
 }
@@ -191,7 +191,11 @@ impl Relay {
 
 async fn commit(down: &mut ServerSession, headers: &Headers, first: Bytes) -> bool {
     let Ok(mut header) = ResponseHeader::build(200, Some(headers.len() + 4)) else { return false };
-    let is_chunked = !down.is_http2();
+    // Where there are no chunks the end of the connection is the end of the stream.
+    let is_chunked = down.req_header().version == http::Version::HTTP_11;
+    if !is_chunked {
+        down.set_keepalive(None);
+    }
     let standing = [
         ("content-type", "text/event-stream; charset=utf-8"),
         ("cache-control", "no-cache"),

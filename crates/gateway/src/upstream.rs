@@ -1,10 +1,11 @@
 //! Providers as the engine reaches them: an address, a connection pool, and the headers of a call.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use dialects::Encoded;
 use events::Dialect;
 use pingora_core::connectors::{ConnectorOptions, http::Connector};
@@ -15,8 +16,13 @@ use pingora_http::RequestHeader;
 use tokio::sync::Mutex;
 use units::{Clock, Secret, UnixMicros};
 
-/// How long a resolved address is used before it is looked up again, microseconds.
+/// How long resolved addresses are used before they are looked up again, microseconds.
 const ADDRESS_AGE_US_MAX: i64 = 30_000_000;
+/// How long a name that did not resolve is left alone, so that requests do not queue up behind a
+/// resolver that is away, microseconds.
+const FAILURE_AGE_US_MAX: i64 = 1_000_000;
+/// Most addresses of a name tried for one connection.
+const ADDRESSES_MAX: usize = 4;
 /// Longest wait for a name to resolve.
 const RESOLVE_TIME_MAX: Duration = Duration::from_secs(3);
 /// Concurrent streams on one HTTP/2 connection; Pingora's own default is 1.
@@ -68,15 +74,25 @@ pub struct Upstream {
     template: RequestHeader,
     h2_uri: http::Uri,
     connector: Connector,
-    address: ArcSwapOption<Resolved>,
+    resolved: ArcSwap<Resolved>,
     resolving: Mutex<()>,
     clock: Arc<dyn Clock>,
 }
 
-#[derive(Debug)]
+/// What the last look-up told; the address that last took a connection comes first.
+#[derive(Debug, Clone, Default)]
 struct Resolved {
-    address: SocketAddr,
-    at: UnixMicros,
+    addresses: Vec<SocketAddr>,
+    fresh_until: UnixMicros,
+}
+
+/// A connection to a provider, ready for one call.
+pub(crate) struct Connected {
+    pub(crate) session: HttpSession,
+    /// What it is given back under.
+    pub(crate) peer: HttpPeer,
+    /// It has served a call before, so the provider may have closed it meanwhile.
+    pub(crate) is_reused: bool,
 }
 
 impl Upstream {
@@ -107,16 +123,32 @@ impl Upstream {
             template,
             h2_uri,
             connector,
-            address: ArcSwapOption::empty(),
+            resolved: ArcSwap::default(),
             resolving: Mutex::new(()),
             clock,
         })
     }
 
-    /// The peer to connect to. Resolves the name off the reactor, at most every 30 s, and keeps the
-    /// last good address while the resolver is away.
-    pub(crate) async fn peer(&self) -> Option<HttpPeer> {
-        let address = self.address().await?;
+    /// A connection from the pool or a new one, to the first of the name's addresses that takes it;
+    /// else why there is none.
+    pub(crate) async fn connect(&self) -> Result<Connected, Cow<'static, str>> {
+        let mut reason = Cow::Borrowed("its name does not resolve");
+        for (index, address) in self.addresses().await.into_iter().enumerate() {
+            let peer = self.peer(address);
+            match self.connector.get_http_session(&peer).await {
+                Ok((session, is_reused)) => {
+                    if index > 0 {
+                        self.prefer(address);
+                    }
+                    return Ok(Connected { session, peer, is_reused });
+                }
+                Err(error) => reason = Cow::Owned(error.etype().as_str().to_owned()),
+            }
+        }
+        Err(reason)
+    }
+
+    fn peer(&self, address: SocketAddr) -> HttpPeer {
         let mut peer = HttpPeer::new(address, self.is_tls, self.host.clone());
         let connect = Duration::from_millis(self.provider.connect_timeout_ms);
         peer.options.connection_timeout = Some(connect);
@@ -126,43 +158,48 @@ impl Upstream {
         if self.is_tls {
             peer.options.alpn = ALPN::H2H1;
         }
-        Some(peer)
+        peer
     }
 
-    async fn address(&self) -> Option<SocketAddr> {
+    /// Where the name leads. Looked up off the reactor, at most every 30 s; while the resolver is
+    /// away the last good addresses stay.
+    async fn addresses(&self) -> Vec<SocketAddr> {
         if let Ok(ip) = self.host.trim_matches(['[', ']']).parse() {
-            return Some(SocketAddr::new(ip, self.port));
+            return vec![SocketAddr::new(ip, self.port)];
         }
         let fresh = || {
-            let resolved = self.address.load();
-            let is_fresh =
-                |r: &Arc<Resolved>| self.clock.now().micros_since(r.at) < ADDRESS_AGE_US_MAX;
-            resolved.as_ref().filter(|resolved| is_fresh(resolved)).map(|resolved| resolved.address)
+            let resolved = self.resolved.load();
+            (self.clock.now() < resolved.fresh_until).then(|| resolved.addresses.clone())
         };
-        if let Some(address) = fresh() {
-            return Some(address);
+        if let Some(addresses) = fresh() {
+            return addresses;
         }
         let _one_at_a_time = self.resolving.lock().await;
-        if let Some(address) = fresh() {
-            return Some(address);
+        if let Some(addresses) = fresh() {
+            return addresses;
         }
         let lookup = tokio::net::lookup_host((self.host.as_str(), self.port));
-        match tokio::time::timeout(RESOLVE_TIME_MAX, lookup).await {
-            Ok(Ok(mut addresses)) => {
-                let address = addresses.next()?;
-                self.address.store(Some(Arc::new(Resolved { address, at: self.clock.now() })));
-                Some(address)
-            }
-            _ => self.address.load().as_ref().map(|resolved| resolved.address),
-        }
+        let found: Vec<SocketAddr> = match tokio::time::timeout(RESOLVE_TIME_MAX, lookup).await {
+            Ok(Ok(addresses)) => addresses.take(ADDRESSES_MAX).collect(),
+            _ => Vec::new(),
+        };
+        let last = self.resolved.load_full();
+        let (mut addresses, age_us) = match found.is_empty() {
+            true => (last.addresses.clone(), FAILURE_AGE_US_MAX),
+            false => (found, ADDRESS_AGE_US_MAX),
+        };
+        let preferred = last.addresses.first();
+        addresses.sort_by_key(|address| Some(address) != preferred);
+        let fresh_until = self.clock.now().plus_micros(age_us);
+        self.resolved.store(Arc::new(Resolved { addresses: addresses.clone(), fresh_until }));
+        addresses
     }
 
-    /// A connection from the pool or a new one, and whether it was used before.
-    pub(crate) async fn session(
-        &self,
-        peer: &HttpPeer,
-    ) -> pingora_error::Result<(HttpSession, bool)> {
-        self.connector.get_http_session(peer).await
+    /// Tries this address first from now on.
+    fn prefer(&self, address: SocketAddr) {
+        let mut resolved = Resolved::clone(&self.resolved.load());
+        resolved.addresses.sort_by_key(|other| *other != address);
+        self.resolved.store(Arc::new(resolved));
     }
 
     /// Gives a connection back to the pool; only after its answer was read to the end.

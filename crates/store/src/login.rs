@@ -7,7 +7,7 @@ use units::Secret;
 
 use crate::{Actor, Role, StoreError};
 
-/// How long a login link may be used, microseconds: 15 minutes.
+/// How long a login link may be used by default, microseconds: 15 minutes.
 pub const LOGIN_LINK_LIFETIME_US: i64 = 15 * 60 * 1_000_000;
 
 /// Login links of the console.

@@ -7,7 +7,8 @@ use units::Clock;
 
 use crate::sqlite;
 use crate::{
-    Audit, Instance, InstanceSecret, Keys, LoginLinks, Organisations, Sessions, StoreError,
+    Audit, Instance, InstanceSecret, Keys, LOGIN_LINK_LIFETIME_US, LoginLinks, Organisations,
+    SESSION_LIFETIME_US, Sessions, StoreError,
 };
 
 /// How to reach the database.
@@ -17,12 +18,21 @@ pub struct StoreOptions {
     pub url: String,
     /// How long to wait for another process that holds the database.
     pub busy_timeout: Duration,
+    /// How long a login link may be used, microseconds.
+    pub login_link_lifetime_us: i64,
+    /// How long a session lasts whatever its use, microseconds.
+    pub session_lifetime_us: i64,
 }
 
 impl StoreOptions {
-    /// The database at an address, waiting at most five seconds for others.
+    /// The database at an address, waiting at most five seconds for others, with the usual lifetimes.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), busy_timeout: Duration::from_secs(5) }
+        Self {
+            url: url.into(),
+            busy_timeout: Duration::from_secs(5),
+            login_link_lifetime_us: LOGIN_LINK_LIFETIME_US,
+            session_lifetime_us: SESSION_LIFETIME_US,
+        }
     }
 }
 
@@ -49,7 +59,7 @@ impl Store {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
         let path = sqlite_path(&options.url)?;
-        sqlite::open(path.into(), options.busy_timeout, clock).await
+        sqlite::open(path.into(), options, clock).await
     }
 
     /// Organisations.

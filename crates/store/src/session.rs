@@ -7,7 +7,7 @@ use units::{Secret, SessionId, UnixMicros};
 
 use crate::{Actor, Role, StoreError};
 
-/// How long a session lasts whatever its use, microseconds: 12 hours, a working day.
+/// How long a session lasts by default, whatever its use, microseconds: 12 hours, a working day.
 pub const SESSION_LIFETIME_US: i64 = 12 * 3_600 * 1_000_000;
 
 /// Someone logged in.

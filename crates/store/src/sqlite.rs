@@ -13,28 +13,33 @@ mod sessions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use units::Clock;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, StoreOptions};
 use database::Database;
 
 /// Opens the file and hands out every aggregate over it.
 pub(crate) async fn open(
     path: PathBuf,
-    busy_timeout: Duration,
+    options: &StoreOptions,
     clock: Arc<dyn Clock>,
 ) -> Result<Store, StoreError> {
-    let db = match Database::open(&path, busy_timeout, clock).await {
+    let db = match Database::open(&path, options.busy_timeout, clock).await {
         Ok(db) => Arc::new(db),
         Err(problem) => return Err(StoreError::Open { path, problem: Box::new(problem) }),
     };
     Ok(Store {
         organisations: Arc::new(organisations::SqliteOrganisations::new(Arc::clone(&db))),
         keys: Arc::new(keys::SqliteKeys::new(Arc::clone(&db))),
-        login_links: Arc::new(login_links::SqliteLoginLinks::new(Arc::clone(&db))),
-        sessions: Arc::new(sessions::SqliteSessions::new(Arc::clone(&db))),
+        login_links: Arc::new(login_links::SqliteLoginLinks::new(
+            Arc::clone(&db),
+            options.login_link_lifetime_us,
+        )),
+        sessions: Arc::new(sessions::SqliteSessions::new(
+            Arc::clone(&db),
+            options.session_lifetime_us,
+        )),
         audit: Arc::new(audit::SqliteAudit::new(Arc::clone(&db))),
         instance: Arc::new(instance::SqliteInstance::new(db)),
     })

@@ -78,6 +78,8 @@ pub enum Command {
     /// Make, list and revoke virtual keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Make a link that logs one person in to the console, once.
+    Login(LoginArgs),
     /// Ask the lake with SQL.
     ///
     /// The table is `usage`; its columns are described in `schemas/usage-table.json`.
@@ -190,6 +192,29 @@ pub struct KeyCreateArgs {
     /// Instant it stops working at, RFC 3339 [default: never].
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub expires: Option<UnixMicros>,
+}
+
+/// Arguments of `login`.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// Role of the person, recorded with the session and in the audit log.
+    #[arg(long, value_enum, default_value = "viewer")]
+    pub role: LoginRole,
+}
+
+/// The role of someone who logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LoginRole {
+    /// Administrator.
+    Admin,
+    /// Finance.
+    Finance,
+    /// Engineer.
+    Engineer,
+    /// Analyst.
+    Analyst,
+    /// Viewer.
+    Viewer,
 }
 
 /// Arguments of `query`.

@@ -38,6 +38,7 @@ fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::Init(arguments) => commands::init::run(arguments, &cli.config),
         Command::Config(command) => commands::config::run(command, &cli.config),
         Command::Key(command) => commands::key::run(command, &cli.config),
+        Command::Login(arguments) => commands::login::run(arguments, &cli.config),
         Command::Query(arguments) => commands::query::run(arguments, &cli.config),
         Command::Export(command) => commands::export::run(command, &cli.config),
     }

@@ -2,7 +2,8 @@
 //! the order that loses nothing.
 
 mod board;
-mod console;
+pub mod console;
+mod gauges;
 mod keys;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use policy::{OutputHistory, Scope, Snapshot, Treasury};
 use pricing::PriceBook;
 use spool::{RealDisk, Spool, SpoolOptions};
-use store::{Actor, Organisation, Role, Store};
+use store::{Actor, Organisation, Role, Store, StoreOptions};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -72,7 +73,7 @@ impl Ledger {
             .build()
             .map_err(CommandError::system("cannot start threads"))?;
         let (store, lake) = runtime.block_on(async {
-            let store = Store::open(&storage.database_url(), Arc::clone(clock)).await?;
+            let store = Store::open_with(&store_options(config), Arc::clone(clock)).await?;
             store.organisations().put(&organisation(config)?, &Actor::System).await?;
             let lake = Lake::open(LakeOptions::new(storage.lake_dir()), Arc::clone(clock)).await?;
             let adopted = lake.adopt_abandoned(&storage.spool_dir(), Arc::new(RealDisk)).await?;
@@ -121,8 +122,15 @@ impl Service {
         let listener = runtime.block_on(console::listen(config.server.console))?;
         let board = board::Board { treasury, clock: Arc::clone(&clock) };
         let router = console::router(&config, &lake, &store, board, Arc::clone(&clock))?;
+        let router = console::with_metrics(router, metrics.clone());
+        let gauges = gauges::Gauges {
+            spool: accounting.spool.clone(),
+            treasury: Arc::clone(&accounting.treasury),
+            clock: Arc::clone(&clock),
+        };
         let tasks = vec![
             runtime.spawn(watch.run(stopping.clone())),
+            runtime.spawn(gauges.run(stopping.clone())),
             runtime.spawn(console::serve(listener, router, stopping.clone())),
             runtime.spawn(commit(committer, stopping)),
         ];
@@ -204,6 +212,17 @@ fn organisation(config: &Config) -> Result<Organisation, CommandError> {
         .map_err(|error| CommandError::Usage(format!("organisation.name: {error}")))?;
     let zone = organisation.time_zone.billing().clone();
     Ok(Organisation { slug: organisation.slug.clone(), name, zone })
+}
+
+/// How the database of a configuration is opened.
+pub fn store_options(config: &Config) -> StoreOptions {
+    let lifetime_us =
+        |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+    StoreOptions {
+        login_link_lifetime_us: lifetime_us(config.auth.login_link_ttl_s),
+        session_lifetime_us: lifetime_us(config.auth.session_ttl_s),
+        ..StoreOptions::new(config.storage.database_url())
+    }
 }
 
 fn spool_options(config: &Config) -> SpoolOptions {

@@ -8,7 +8,10 @@ use crate::setup;
 /// Builds and runs the demonstration.
 pub(crate) fn run_binary(arguments: &[&str]) -> Result<()> {
     let binary = target()?.join("debug/tollgate").to_string_lossy().into_owned();
-    commands::run(program(&binary, arguments))
+    let mut command = program(&binary, arguments);
+    // The tour of digits reads its export with `python3`: that of the tests knows DuckDB.
+    command.env("PATH", setup::search_path()?);
+    commands::run(command)
 }
 
 pub(crate) fn run(arguments: &[String]) -> Result<()> {

@@ -1,5 +1,6 @@
 //! What must be on the machine: system packages, and the clients tests call the gateway with.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
@@ -60,6 +61,15 @@ pub(crate) fn python() -> Result<PathBuf> {
         run(program(&pip, &["install", "--quiet", "--disable-pip-version-check", "-r", &list]))
     })?;
     Ok(venv.join("bin/python"))
+}
+
+/// `PATH` with the Python environment of the tests before everything else.
+#[allow(clippy::disallowed_methods, reason = "PATH is the environment's")]
+pub(crate) fn search_path() -> Result<OsString> {
+    let own = cache()?.join("python/bin");
+    let inherited = std::env::var_os("PATH").unwrap_or_default();
+    let paths = std::iter::once(own).chain(std::env::split_paths(&inherited));
+    std::env::join_paths(paths).context("a folder in PATH has a colon in its name")
 }
 
 /// The npm packages of the tests; installed anew when their lock changes.

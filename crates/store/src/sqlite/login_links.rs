@@ -9,17 +9,18 @@ use units::Secret;
 use super::database::Database;
 use super::{audit, rows};
 use crate::token::fresh_secret;
-use crate::{Actor, LOGIN_LINK_LIFETIME_US, LoginLinks, NewAudit, Role, SecretHash, StoreError};
+use crate::{Actor, LoginLinks, NewAudit, Role, SecretHash, StoreError};
 
 /// [`LoginLinks`] over one SQLite file.
 #[derive(Debug)]
 pub(super) struct SqliteLoginLinks {
     db: Arc<Database>,
+    lifetime_us: i64,
 }
 
 impl SqliteLoginLinks {
-    pub(super) fn new(db: Arc<Database>) -> Self {
-        Self { db }
+    pub(super) fn new(db: Arc<Database>, lifetime_us: i64) -> Self {
+        Self { db, lifetime_us }
     }
 }
 
@@ -29,7 +30,7 @@ impl LoginLinks for SqliteLoginLinks {
         let token = fresh_secret("")?;
         let hash = SecretHash::of(token.expose());
         let now = self.db.now();
-        let expires_at = now.plus_micros(LOGIN_LINK_LIFETIME_US);
+        let expires_at = now.plus_micros(self.lifetime_us);
         let mut transaction = self.db.begin().await?;
         sqlx::query(
             "INSERT INTO login_links (hash, role, created_at_us, expires_at_us)

@@ -10,9 +10,7 @@ use units::{Secret, SessionId};
 use super::database::Database;
 use super::{audit, rows};
 use crate::token::{derived_secret, fresh_secret};
-use crate::{
-    Actor, NewAudit, Role, SESSION_LIFETIME_US, SecretHash, Session, Sessions, StoreError,
-};
+use crate::{Actor, NewAudit, Role, SecretHash, Session, Sessions, StoreError};
 
 /// What the CSRF token is derived for.
 const CSRF_PURPOSE: &str = "tollgate 2026-11 console session csrf token";
@@ -23,11 +21,12 @@ const SEEN_GRAIN_US: i64 = 60 * 1_000_000;
 #[derive(Debug)]
 pub(super) struct SqliteSessions {
     db: Arc<Database>,
+    lifetime_us: i64,
 }
 
 impl SqliteSessions {
-    pub(super) fn new(db: Arc<Database>) -> Self {
-        Self { db }
+    pub(super) fn new(db: Arc<Database>, lifetime_us: i64) -> Self {
+        Self { db, lifetime_us }
     }
 }
 
@@ -41,7 +40,7 @@ impl Sessions for SqliteSessions {
             role,
             csrf: derived_secret(CSRF_PURPOSE, token.expose()),
             created_at: now,
-            expires_at: now.plus_micros(SESSION_LIFETIME_US),
+            expires_at: now.plus_micros(self.lifetime_us),
             last_seen_at: now,
         };
         let mut transaction = self.db.begin().await?;

@@ -10,7 +10,7 @@ use crate::cli::{KeyCommand, KeyCreateArgs, Output};
 use crate::commands::config::load;
 use crate::config::Config;
 use crate::failure::CommandError;
-use crate::print;
+use crate::{print, service};
 
 /// Runs the command.
 pub fn run(command: &KeyCommand, path: &Path) -> Result<(), CommandError> {
@@ -35,13 +35,13 @@ pub fn run(command: &KeyCommand, path: &Path) -> Result<(), CommandError> {
 }
 
 /// Opens the database of a configuration, made if need be, with its organisation.
-async fn open(config: &Config) -> Result<Store, CommandError> {
+pub async fn open(config: &Config) -> Result<Store, CommandError> {
     let directory = &config.storage.data_dir;
     std::fs::create_dir_all(directory).map_err(CommandError::system(format!(
         "cannot use {} (storage.data_dir)",
         directory.display()
     )))?;
-    let store = Store::open(&config.storage.database_url(), Arc::new(SystemClock)).await?;
+    let store = Store::open_with(&service::store_options(config), Arc::new(SystemClock)).await?;
     let slug = config.organisation.slug.clone();
     if store.organisations().find(&slug).await?.is_none() {
         let name = label(config.organisation.display_name(), "organisation.name")?;

@@ -4,8 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::header;
+use axum::routing::get;
 use console::{ConsoleSettings, ConsoleState, PublicUrl};
 use lake::Lake;
+use metrics_exporter_prometheus::PrometheusHandle;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,7 +25,7 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, CommandEr
 }
 
 /// Where browsers reach the console.
-pub(super) fn public_url(config: &Config) -> Result<PublicUrl, CommandError> {
+pub fn public_url(config: &Config) -> Result<PublicUrl, CommandError> {
     let url = config.console_url();
     url.parse().map_err(|error| CommandError::Usage(format!("server.console_url: {error}")))
 }
@@ -51,6 +54,14 @@ pub(super) fn router(
     let state =
         ConsoleState::new(Arc::new(ledger), Arc::new(access), Arc::new(board), clock, settings);
     Ok(console::router(state))
+}
+
+/// The same pages with `/metrics` beside them.
+pub(super) fn with_metrics(router: Router, metrics: PrometheusHandle) -> Router {
+    let render = move || async move {
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())
+    };
+    Router::new().route("/metrics", get(render)).fallback_service(router)
 }
 
 /// Serves until told to stop.

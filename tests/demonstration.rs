@@ -1,0 +1,85 @@
+//! `tollgate demo` as a newcomer sees it: a link, pages that are filled, and a clean end.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::harness::browser::{Browser, pictures};
+use crate::harness::command::binary;
+use crate::harness::process::{Process, probe};
+use crate::harness::{ports, run, tools, wait_for};
+
+/// From the start of the binary until every page is filled.
+const FILLED_WITHIN: Duration = Duration::from_secs(30);
+
+/// The text between a mark and the next blank on what the demonstration prints.
+fn printed(out: &str, mark: &str) -> Option<String> {
+    out.split(mark).nth(1)?.split_whitespace().next().map(str::to_owned)
+}
+
+#[test]
+fn the_demonstration_fills_every_page_it_links_and_stops_cleanly() {
+    let directory = tempfile::tempdir().unwrap();
+    let (gateway, console) = (ports::free(), ports::free());
+    let mut command = binary(directory.path());
+    command.args(["demo", "--seed", "7"]);
+    command.args(["--gateway", &gateway.to_string(), "--console", &console.to_string()]);
+    let started = Instant::now();
+    let mut demo = Process::start(command, directory.path(), "demo");
+    demo.ready(&[gateway, console]);
+    let out = demo.out();
+    let link = printed(&out, "console ").expect("the console's login link");
+    for told in ["OPENAI_BASE_URL=", "query \"SELECT", "export parquet --from"] {
+        assert!(out.contains(told), "{told}: {out}");
+    }
+    let browser = run(Browser::logged_in(console, &link));
+    let overview = wait_for("a filled overview", FILLED_WITHIN, || {
+        let page = run(browser.read("/"));
+        let is_filled = ["search", "support", "gpt-5.4", "monthly", "aurora-1-preview"];
+        is_filled.iter().all(|word| page.contains(word)).then_some(page)
+    });
+    let statements: Vec<&str> = overview
+        .split("href=\"/statements/team/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(!statements.is_empty(), "the overview links statements");
+    for statement in &statements {
+        let page = run(browser.read(&format!("/statements/team/{statement}")));
+        assert!(page.contains("class=\"grand\""), "{statement} is not filled");
+    }
+    assert!(started.elapsed() < FILLED_WITHIN, "filled after {:?}", started.elapsed());
+    picture(&browser, statements[0]);
+    demo.signal("INT");
+    assert!(demo.ended().success(), "{}", demo.log());
+    assert_eq!(probe(gateway, "/healthz"), None);
+}
+
+fn picture(browser: &Browser, statement: &str) {
+    let overview = pictures().join("demo-overview.png");
+    let for_readme = tools::variable("TOLLGATE_UPDATE_SCREENSHOT").is_some();
+    if for_readme {
+        let mut before = String::new();
+        wait_for("the months before to be laid in", Duration::from_secs(300), || {
+            std::thread::sleep(Duration::from_secs(2));
+            let now = month_before(browser);
+            let is_whole = now == before;
+            before = now;
+            is_whole.then_some(())
+        });
+    }
+    browser.picture("/", 1_700, &overview);
+    let path = format!("/statements/team/{statement}");
+    browser.picture(&path, 1_700, &pictures().join("demo-statement.png"));
+    if for_readme {
+        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.github/overview.png");
+        std::fs::copy(&overview, readme).unwrap();
+    }
+}
+
+/// What the page of the month before says, without the time it was made at.
+fn month_before(browser: &Browser) -> String {
+    let overview = run(browser.read("/"));
+    let link = overview.split("href=\"/?month=").nth(1).and_then(|rest| rest.split('"').next());
+    let page = run(browser.read(&format!("/?month={}", link.unwrap())));
+    page.split("class=\"freshness\"").next().unwrap_or_default().to_owned()
+}
