@@ -79,8 +79,10 @@ fn opening_again_raises_what_is_held() {
 #[test]
 fn a_full_quota_refuses_new_requests_and_never_those_under_way() {
     let disk = MemoryDisk::default();
-    let quota_bytes = 4 * (48 << 10);
-    let spool = Spool::open(SpoolOptions { quota_bytes, ..options(NEVER) }, disk.shared()).unwrap();
+    // Five of the largest frames fit a segment, and almost a sixth.
+    let (segment_bytes, quota_bytes) = (52_000, 208_000);
+    let options = SpoolOptions { segment_bytes, quota_bytes, ..options(NEVER) };
+    let spool = Spool::open(options, disk.shared()).unwrap();
     let is_quota = |error: &SpoolError| matches!(error, SpoolError::Full(FullReason::Quota));
     let mut under_way = Vec::new();
     let error = loop {
@@ -99,9 +101,13 @@ fn a_full_quota_refuses_new_requests_and_never_those_under_way() {
     assert!(count >= 10, "{count}");
     let mut last = 0;
     for (number, slot) in under_way {
-        last = slot.settle(event(number), vec![settlement(number)]);
+        // As large as a frame may be, which wastes the most at the ends of segments.
+        let mut large = event(number);
+        large.attribution.tags.insert("note".into(), "x".repeat(7900));
+        last = slot.settle(large, vec![settlement(number)]);
     }
-    assert_eq!(spool.stats().frames_pending, 0);
+    let stats = spool.stats();
+    assert_eq!((stats.frames_pending, stats.frames_trimmed, stats.write_errors), (0, 0, 0));
     assert_eq!(recovered_on(&disk.after_kill()).len(), count);
 
     // Fill it for good, then commit: there is room again.

@@ -127,6 +127,7 @@ fn with_sync_every_a_power_loss_right_after_settling_loses_nothing() {
         if number % 20 == 0 {
             let recovered = recovered_on(&disk.after_power_loss(number));
             assert_eq!(recovered.len() as u64, number + 1);
+            assert!(recovered.iter().all(|r| !r.is_orphan), "settled, not only opened");
         }
     }
 }

@@ -52,13 +52,11 @@ impl MemoryDisk {
         self.state().is_sync_failing = is_failing;
     }
 
-    /// The disk as another process finds it after kill -9: all that was written, no locks.
+    /// The disk as another process finds it after kill -9: all that was written, synced or not, and
+    /// no locks.
     pub(crate) fn after_kill(&self) -> MemoryDisk {
         let mut state = self.state().clone();
         state.locked.clear();
-        for contents in &mut state.contents {
-            contents.durable = contents.now.clone();
-        }
         MemoryDisk(Arc::new(Mutex::new(state)))
     }
 

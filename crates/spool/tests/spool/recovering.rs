@@ -44,6 +44,8 @@ fn a_kill_loses_no_settled_event_and_accounts_for_each_attempt_under_way_once() 
     let orphans: Vec<_> = orphans.iter().map(|r| (r.seq, number(&r.event))).collect();
     assert_eq!(orphans, (805..810).zip(1000..1005).collect::<Vec<_>>());
     assert_eq!(recovered_on(&left), recovered, "the same at every call");
+    let cut_from_power = left.after_power_loss(11);
+    assert_eq!(recovered_on(&cut_from_power), recovered, "what was recovered is durable");
     abandoned_on(&left).finish().unwrap();
     let root = std::path::Path::new(crate::sample::ROOT);
     assert!(spool::abandoned(root, &left.shared()).unwrap().is_empty());
