@@ -7,6 +7,7 @@ use events::{Meter, Meters};
 use lake::{Lake, Rendering};
 use pricing::{PriceBook, Query};
 use serde_json::Value;
+use simulator::traffic::MODELS;
 use simulator::{Bill, Quantities};
 use units::{Clock, SystemClock, Usd};
 
@@ -109,7 +110,8 @@ fn priced(bill: &Bill) -> Result<Usd, CommandError> {
             .with(Meter::CacheWrite1h, used.cache_write_1h_tokens)
             .with(Meter::OutputText, used.output_tokens - used.reasoning_tokens)
             .with(Meter::Reasoning, used.reasoning_tokens);
-        let provider = if model.starts_with("gpt") { "openai" } else { "anthropic" };
+        let used_by = MODELS.iter().find(|used| used.model == model);
+        let provider = used_by.map_or("", |used| used.provider);
         let at = SystemClock.now();
         let query = Query { provider, model, at, service_tier: None, meters: &meters };
         prices.price(&query).map_or(Usd::MAX, |priced| priced.cost)

@@ -1,10 +1,11 @@
 //! The demonstration's configuration file: simulated providers, a route for each model, teams, caps.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use simulator::traffic::{MODELS, Population};
+use simulator::traffic::{MODELS, ModelUse, Population, UNPRICED_MODEL};
 use units::Usd;
 
 /// What the file is made from.
@@ -37,23 +38,27 @@ impl Script<'_> {
             // Writing to a string cannot fail.
             let _ = text.write_fmt(section);
         };
-        for (name, dialect) in [("openai", "openai_chat"), ("anthropic", "anthropic_messages")] {
-            add(format_args!(
-                "\n[[provider]]\nname = \"{name}\"\ndialect = \"{dialect}\"\n\
-                 base_url = \"http://{providers}/v1\"\nprices = \"{name}\"\n\
-                 api_key = \"file:{data_dir}/provider-key\"\n"
-            ));
+        let mut providers_told = BTreeSet::new();
+        for ModelUse { provider, dialect, .. } in MODELS {
+            if providers_told.insert(provider) {
+                add(format_args!(
+                    "\n[[provider]]\nname = \"{provider}\"\ndialect = \"{dialect}\"\n\
+                     base_url = \"http://{providers}/v1\"\nprices = \"{provider}\"\n\
+                     api_key = \"file:{data_dir}/provider-key\"\n"
+                ));
+            }
         }
         for model in MODELS {
-            let other = match model.provider {
-                "openai" => ("anthropic", "claude-haiku-5-5"),
-                _ => ("openai", "gpt-5.4-mini"),
-            };
+            // A small model of another provider stands in when the first fails.
+            let stands_in = MODELS
+                .iter()
+                .rfind(|other| other.provider != model.provider && other.model != UNPRICED_MODEL);
+            let Some(other) = stands_in else { continue };
             add(format_args!(
                 "\n[[route]]\nname = \"{0}\"\ndrop_params = true\ntargets = [\n  \
                  {{ provider = \"{1}\", model = \"{0}\" }},\n  \
                  {{ provider = \"{2}\", model = \"{3}\" }},\n]\n",
-                model.model, model.provider, other.0, other.1,
+                model.model, model.provider, other.provider, other.model,
             ));
         }
         for team in &population.teams {
