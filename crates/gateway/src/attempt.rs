@@ -38,11 +38,16 @@ pub(crate) struct Answering {
 
 impl Answering {
     /// Gives the connection back; only after the answer was read to its end.
-    pub(crate) async fn release(mut self, upstream: &Upstream) {
+    pub(crate) async fn release(self, upstream: &Upstream) {
         match self.is_whole {
             true => upstream.release(self.session, &self.peer).await,
-            false => self.session.shutdown().await,
+            false => self.discard(upstream).await,
         }
+    }
+
+    /// Ends it as it is.
+    pub(crate) async fn discard(self, upstream: &Upstream) {
+        upstream.discard(self.session, &self.peer).await;
     }
 }
 
@@ -55,7 +60,7 @@ pub(crate) enum Halt {
 }
 
 /// Sends the request and waits for the head of the answer until `deadline`. A stale pooled connection is
-/// replaced once, on the same target, as nothing was received.
+/// replaced once by a new one, on the same target, as nothing was received.
 pub(crate) async fn exchange(
     down: &mut ServerSession,
     upstream: &Upstream,
@@ -63,9 +68,9 @@ pub(crate) async fn exchange(
     deadline: Instant,
     watch_client: bool,
 ) -> Result<Answering, Halt> {
-    let mut may_replace = true;
+    let mut is_fresh = false;
     loop {
-        let Connected { mut session, peer, is_reused } = match upstream.connect().await {
+        let Connected { mut session, peer, is_reused } = match upstream.connect(is_fresh).await {
             Ok(connected) => connected,
             Err(reason) => return Err(unreachable(upstream, &reason)),
         };
@@ -74,7 +79,7 @@ pub(crate) async fn exchange(
             head = send(&mut session, upstream, request, deadline) => head,
             // The body has been read: anything that arrives now is the end of the connection.
             _ = down.read_body_or_idle(true), if watch_client => {
-                session.shutdown().await;
+                upstream.discard(session, &peer).await;
                 return Err(Halt::ClientGone);
             }
         };
@@ -87,19 +92,19 @@ pub(crate) async fn exchange(
                     .ok_or_else(|| unreachable(upstream, "it sent no header"));
             }
             Err(Silence::Late) => {
-                session.shutdown().await;
+                upstream.discard(session, &peer).await;
                 return Err(late(upstream));
             }
-            Err(Silence::Closed) if is_reused && may_replace => {
-                session.shutdown().await;
-                may_replace = false;
+            Err(Silence::Closed) if is_reused && !is_fresh => {
+                upstream.discard(session, &peer).await;
+                is_fresh = true;
             }
             Err(Silence::Closed) => {
-                session.shutdown().await;
+                upstream.discard(session, &peer).await;
                 return Err(unreachable(upstream, "it closed the connection"));
             }
             Err(Silence::Garbage) => {
-                session.shutdown().await;
+                upstream.discard(session, &peer).await;
                 return Err(garbage(upstream, "answered with something that is not HTTP"));
             }
         }
@@ -211,7 +216,7 @@ pub(crate) async fn read_error(mut answering: Answering, upstream: &Upstream) ->
     if complete {
         answering.release(upstream).await;
     } else {
-        answering.session.shutdown().await;
+        answering.discard(upstream).await;
     }
     Failure::answered(&error, retry_after_s)
 }

@@ -31,6 +31,14 @@ pub(crate) struct Call {
     pub(crate) input_tokens_max: u64,
 }
 
+/// The client of one request, and what is kept for it.
+pub(crate) struct Client<'a> {
+    pub(crate) down: &'a mut ServerSession,
+    pub(crate) ledger: &'a mut Ledger,
+    /// Memory taken for its body and its answer.
+    pub(crate) share: &'a mut MemoryShare,
+}
+
 /// One attempt that has been opened.
 struct Turn<'a> {
     engine: &'a Engine,
@@ -45,13 +53,12 @@ impl Engine {
     /// Attempts one target. `Ok` holds the status told to the client, `None` when it has left.
     pub(crate) async fn attempt(
         &self,
-        down: &mut ServerSession,
-        ledger: &mut Ledger,
+        client: &mut Client<'_>,
         call: &Call,
         target: &Target,
         reason: String,
-        share: &mut MemoryShare,
     ) -> Result<Option<u16>, Failure> {
+        let ledger = &mut *client.ledger;
         let upstream = self.upstreams.get(&target.provider).ok_or_else(|| {
             let message = format!("provider `{}` is not configured", target.provider);
             Failure::upstream(ErrorClass::UpstreamConnect, 503, "provider_unknown", message)
@@ -95,7 +102,7 @@ impl Engine {
         let ttfb_ms = target.ttfb_timeout_ms.unwrap_or(upstream.provider.ttfb_timeout_ms);
         let deadline = Instant::now() + Duration::from_millis(ttfb_ms);
         let turn = Turn { engine: self, upstream, call, target, headers, deadline };
-        turn.run(down, ledger, (encoded, copy), share).await
+        turn.run(client, encoded, copy).await
     }
 
     /// Holds what the attempt may cost, on the target it goes to. Beside the hold: the output limit
@@ -133,19 +140,19 @@ impl Engine {
 impl Turn<'_> {
     async fn run(
         mut self,
-        down: &mut ServerSession,
-        ledger: &mut Ledger,
-        request: (Encoded, MemoryShare),
-        share: &mut MemoryShare,
+        client: &mut Client<'_>,
+        request: Encoded,
+        memory: MemoryShare,
     ) -> Result<Option<u16>, Failure> {
         let started = self.engine.accounting.clock.now();
-        let exchanged =
-            exchange(down, self.upstream, &request.0, self.deadline, self.watch_client()).await;
-        drop(request);
+        let watch = self.watch_client();
+        let exchanged = exchange(client.down, self.upstream, &request, self.deadline, watch).await;
+        drop((request, memory));
         let result = match exchanged {
-            Ok(answering) => self.take(down, ledger, answering, share).await,
+            Ok(answering) => self.take(client, answering).await,
             Err(halt) => Err(halt),
         };
+        let Client { down, ledger, .. } = client;
         ledger.upstream_us += self.engine.accounting.clock.now().micros_since(started);
         match result {
             Ok(Answer::Plain(body)) => Ok(self.answer_plain(down, ledger, body).await),
@@ -175,66 +182,55 @@ impl Turn<'_> {
     /// Takes an answer whose head has arrived, whatever kind it is.
     async fn take(
         &mut self,
-        down: &mut ServerSession,
-        ledger: &mut Ledger,
+        client: &mut Client<'_>,
         mut answering: Answering,
-        share: &mut MemoryShare,
     ) -> Result<Answer, Halt> {
-        if let Some(open) = ledger.open_mut() {
+        if let Some(open) = client.ledger.open_mut() {
             open.upstream_request_id(answering.request_id.take());
         }
         if !(200..300).contains(&answering.status) {
             let failure = read_error(answering, self.upstream).await;
             return Err(Halt::Failed(failure, Billable::Nothing));
         }
-        let context = self.context(ledger);
+        let context = self.context(client.ledger);
         let limits = std::mem::take(&mut answering.limits);
         self.headers.extend(limits.into_iter().map(|(name, value)| (name.into(), value)));
         if !self.call.peek.stream {
-            let body = plain::read(
-                down,
-                ledger,
-                self.upstream,
-                answering,
-                share,
-                self.watch_client(),
-                &context,
-            );
-            let body = body.await?;
-            self.mark_first_byte(ledger);
+            let watch = self.watch_client();
+            let body = plain::read(client, self.upstream, answering, watch, &context).await?;
+            self.mark_first_byte(client.ledger);
             return Ok(Answer::Plain(body));
         }
         if !answering.is_sse {
-            answering.session.shutdown().await;
+            answering.discard(self.upstream).await;
             return Err(garbage(self.upstream, "did not answer with a stream"));
         }
-        self.take_stream(down, ledger, answering, context).await
+        self.take_stream(client, answering, context).await
     }
 
     async fn take_stream(
         &mut self,
-        down: &mut ServerSession,
-        ledger: &mut Ledger,
+        client: &mut Client<'_>,
         mut answering: Answering,
         context: ReplyContext,
     ) -> Result<Answer, Halt> {
-        if let Some(open) = ledger.open_mut() {
+        if let Some(open) = client.ledger.open_mut() {
             let from = self.upstream.provider.dialect;
             open.stream = Some(StreamTranscoder::new(from, Dialect::OpenaiChat, context));
         }
         let watch = self.watch_client();
         let first =
-            stream::first_bytes(down, ledger, self.upstream, &mut answering, self.deadline, watch);
+            stream::first_bytes(client, self.upstream, &mut answering, self.deadline, watch);
         let first = match first.await {
             Ok(first) => first,
             Err(halt) => {
-                answering.session.shutdown().await;
+                answering.discard(self.upstream).await;
                 return Err(halt);
             }
         };
-        self.mark_first_byte(ledger);
-        let drain = !watch;
-        stream::relay(down, ledger, self.upstream, answering, first, &self.headers, drain).await;
+        self.mark_first_byte(client.ledger);
+        let begin = stream::Begin { headers: &self.headers, first, drain: !watch };
+        stream::relay(client, self.upstream, answering, begin).await;
         Ok(Answer::Streamed)
     }
 

@@ -16,8 +16,8 @@ use policy::{Claims, Key, Plan, Snapshot};
 
 use crate::accounting::Accounting;
 use crate::auth::authenticate;
-use crate::body::{self, BodyLimits, BodyMemory, MemoryShare};
-use crate::call::Call;
+use crate::body::{self, BodyLimits, BodyMemory};
+use crate::call::{Call, Client};
 use crate::drain::Drain;
 use crate::failure::Failure;
 use crate::fingerprint::fingerprint;
@@ -137,26 +137,20 @@ impl Engine {
         ledger.draft = Some(event);
         let input_tokens_max = quote::input_tokens_max(&body);
         let call = Call { body, peek, key, plan, input_tokens_max };
-        self.answer(down, ledger, &call, &mut share).await
+        self.answer(&mut Client { down, ledger, share: &mut share }, &call).await
     }
 
     /// Tries the targets in order until one answers.
-    async fn answer(
-        &self,
-        down: &mut ServerSession,
-        ledger: &mut Ledger,
-        call: &Call,
-        share: &mut MemoryShare,
-    ) -> Result<(), Failure> {
+    async fn answer(&self, client: &mut Client<'_>, call: &Call) -> Result<(), Failure> {
         let mut failures: Vec<(String, Failure)> = Vec::new();
         for target in &call.plan.route.targets {
             let reason = match failures.last() {
                 None => "first".to_owned(),
                 Some((_, failure)) => format!("failover:{}", failure.class),
             };
-            match self.attempt(down, ledger, call, target, reason, share).await {
+            match self.attempt(client, call, target, reason).await {
                 Ok(told) => {
-                    ledger.finish(told);
+                    client.ledger.finish(told);
                     return Ok(());
                 }
                 Err(failure) if failure.may_fail_over => {

@@ -4,12 +4,12 @@
 use bytes::{Bytes, BytesMut};
 use dialects::{ReplyContext, ReplyError};
 use events::{Dialect, ErrorClass};
-use pingora_core::protocols::http::ServerSession;
 
 use crate::attempt::{Answering, Halt};
 use crate::body::MemoryShare;
+use crate::call::Client;
 use crate::failure::Failure;
-use crate::ledger::{Billable, Ledger};
+use crate::ledger::Billable;
 use crate::upstream::Upstream;
 
 /// Largest answer taken from a provider, bytes.
@@ -17,25 +17,24 @@ const ANSWER_BYTES_MAX: usize = 32 << 20;
 
 /// Reads the answer and translates it for the client; what it tells of usage goes to the ledger.
 pub(crate) async fn read(
-    down: &mut ServerSession,
-    ledger: &mut Ledger,
+    client: &mut Client<'_>,
     upstream: &Upstream,
     mut answering: Answering,
-    share: &mut MemoryShare,
     watch_client: bool,
     context: &ReplyContext,
 ) -> Result<Bytes, Halt> {
+    let Client { down, ledger, share } = client;
     let body = tokio::select! { biased;
         body = collect(&mut answering, share) => body,
         _ = down.read_body_or_idle(true), if watch_client => {
-            answering.session.shutdown().await;
+            answering.discard(upstream).await;
             return Err(Halt::ClientGone);
         }
     };
     let body = match body {
         Ok(body) => body,
         Err(failure) => {
-            answering.session.shutdown().await;
+            answering.discard(upstream).await;
             return Err(Halt::Failed(failure, Billable::Answer));
         }
     };

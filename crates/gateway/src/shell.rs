@@ -49,11 +49,14 @@ pub fn serve(engine: Arc<Engine>, listen: &Listen) -> std::result::Result<(), Se
     // Pingora panics on an address in use: it is tried first, for an error one can read.
     TcpListener::bind(listen.address)
         .map_err(|source| ServeError::Listen { address: listen.address, source })?;
+    // The tables behind estimates take a while to build: not in a request, and not in the stop.
+    dialects::estimate_text_tokens("warm");
     let configuration = ServerConf {
         threads: listen.threads,
         work_stealing: listen.work_stealing,
         grace_period_seconds: Some(0),
-        graceful_shutdown_timeout_seconds: Some(1),
+        // An upper bound: what is cut is dropped, and so recorded, in well under a second.
+        graceful_shutdown_timeout_seconds: Some(10),
         ..ServerConf::default()
     };
     let mut server = Server::new_with_opt_and_conf(None::<Opt>, configuration);

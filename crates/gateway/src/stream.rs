@@ -12,6 +12,7 @@ use pingora_timeout::timeout;
 use tokio::time::Instant;
 
 use crate::attempt::{Answering, Halt, late};
+use crate::call::Client;
 use crate::failure::Failure;
 use crate::ledger::{Billable, Ending, Ledger};
 use crate::reply::{Headers, add};
@@ -22,13 +23,13 @@ const END_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// Reads until there is something to forward. Any fault here is invisible to the client.
 pub(crate) async fn first_bytes(
-    down: &mut ServerSession,
-    ledger: &mut Ledger,
+    client: &mut Client<'_>,
     upstream: &Upstream,
     answering: &mut Answering,
     deadline: Instant,
     watch_client: bool,
 ) -> Result<Bytes, Halt> {
+    let Client { down, ledger, .. } = client;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let read = tokio::select! { biased;
@@ -56,17 +57,25 @@ pub(crate) async fn first_bytes(
     }
 }
 
+/// How a stream to the client begins.
+pub(crate) struct Begin<'a> {
+    pub(crate) headers: &'a Headers,
+    /// The first bytes to forward.
+    pub(crate) first: Bytes,
+    /// Whether it is read to its end though the client has left.
+    pub(crate) drain: bool,
+}
+
 /// Commits: sends the header and the first bytes, then relays to the end. The attempt's ending is in
 /// the ledger, and on its way to disk, before the client receives the last bytes.
 pub(crate) async fn relay(
-    down: &mut ServerSession,
-    ledger: &mut Ledger,
+    client: &mut Client<'_>,
     upstream: &Upstream,
     mut answering: Answering,
-    first: Bytes,
-    headers: &Headers,
-    drain: bool,
+    begin: Begin<'_>,
 ) {
+    let Client { down, ledger, .. } = client;
+    let Begin { headers, first, drain } = begin;
     let mut relay = Relay { is_alive: true, response_bytes: 0 };
     let mut forwardable = first;
     let mut is_committed = false;
@@ -83,6 +92,10 @@ pub(crate) async fn relay(
         }
         if !relay.is_alive && !drain {
             break Err(None);
+        }
+        // The provider may leave the connection open behind the error it told.
+        if let Some(error) = pending(ledger) {
+            break Err(Some(error));
         }
         let read = tokio::select! { biased;
             read = answering.session.read_response_body() => read,
@@ -113,7 +126,7 @@ pub(crate) async fn relay(
             give_back(answering, upstream).await;
         }
         Err(error) => {
-            answering.session.shutdown().await;
+            answering.discard(upstream).await;
             relay.settle_broken(down, ledger, error).await;
         }
     }
@@ -127,7 +140,7 @@ async fn give_back(mut answering: Answering, upstream: &Upstream) {
     };
     match timeout(END_TIME_MAX, end).await {
         Ok(true) => answering.release(upstream).await,
-        _ => answering.session.shutdown().await,
+        _ => answering.discard(upstream).await,
     }
 }
 

@@ -25,6 +25,8 @@ const FAILURE_AGE_US_MAX: i64 = 1_000_000;
 const ADDRESSES_MAX: usize = 4;
 /// Longest wait for a name to resolve.
 const RESOLVE_TIME_MAX: Duration = Duration::from_secs(3);
+/// A group that no HTTP/1 connection is given back to, so that none is found in the pool.
+const GROUP_NEVER_POOLED: u64 = u64::MAX;
 /// Concurrent streams on one HTTP/2 connection; Pingora's own default is 1.
 const H2_STREAMS_MAX: usize = 128;
 
@@ -129,17 +131,24 @@ impl Upstream {
         })
     }
 
-    /// A connection from the pool or a new one, to the first of the name's addresses that takes it;
-    /// else why there is none.
-    pub(crate) async fn connect(&self) -> Result<Connected, Cow<'static, str>> {
+    /// A connection from the pool or (always, if `is_fresh`) a new one, to the first of the name's
+    /// addresses that takes it; else why there is none.
+    pub(crate) async fn connect(&self, is_fresh: bool) -> Result<Connected, Cow<'static, str>> {
         let mut reason = Cow::Borrowed("its name does not resolve");
         for (index, address) in self.addresses().await.into_iter().enumerate() {
             let peer = self.peer(address);
-            match self.connector.get_http_session(&peer).await {
+            let mut wanted = peer.clone();
+            if is_fresh {
+                wanted.group_key = GROUP_NEVER_POOLED;
+            }
+            match self.connector.get_http_session(&wanted).await {
                 Ok((session, is_reused)) => {
                     if index > 0 {
                         self.prefer(address);
                     }
+                    // Of HTTP/2 the connection itself stays in the group it was made in.
+                    let is_h1 = matches!(session, HttpSession::H1(_));
+                    let peer = if is_h1 { peer } else { wanted };
                     return Ok(Connected { session, peer, is_reused });
                 }
                 Err(error) => reason = Cow::Owned(error.etype().as_str().to_owned()),
@@ -205,6 +214,15 @@ impl Upstream {
     /// Gives a connection back to the pool; only after its answer was read to the end.
     pub(crate) async fn release(&self, session: HttpSession, peer: &HttpPeer) {
         self.connector.release_http_session(session, peer, peer.options.idle_timeout).await;
+    }
+
+    /// Ends a call whose answer is not wanted to its end.
+    pub(crate) async fn discard(&self, mut session: HttpSession, peer: &HttpPeer) {
+        session.shutdown().await;
+        // Of HTTP/2 only the stream has ended: the connection serves others.
+        if matches!(session, HttpSession::H2(_)) {
+            self.release(session, peer).await;
+        }
     }
 
     /// The header of one call.

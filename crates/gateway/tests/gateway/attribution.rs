@@ -47,7 +47,8 @@ fn headers_of_every_gateway_and_the_body_end_in_the_row() {
     }
     let mut body = ask("openai");
     body["user"] = "ada".into();
-    body["metadata"] = json!({"customer": "globex", "session": "s-1", "env": "prod", "tags": ["beta"]});
+    body["metadata"] =
+        json!({"customer": "globex", "session": "s-1", "env": "prod", "tags": ["beta"]});
     assert_eq!(gateway.chat_with(&body, &[("x-tollgate-trace", "t-1")]).status, 200);
     let events = gateway.close();
     for event in &events {

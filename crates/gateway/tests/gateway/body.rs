@@ -14,7 +14,8 @@ fn a_client_that_expects_to_be_told_to_continue_is_told() {
     let mut client = RawClient::connect(gateway.address);
     let body = ask("openai").to_string();
     client.send(chat_head().as_bytes());
-    client.send(format!("expect: 100-continue\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes());
+    client
+        .send(format!("expect: 100-continue\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes());
     assert!(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 100 "));
     client.send(body.as_bytes());
     assert_eq!(client.read_answer().status, 200);
@@ -43,7 +44,12 @@ fn a_body_that_does_not_arrive_is_given_up() {
     let gateway = setup.start();
     let mut client = RawClient::connect(gateway.address);
     client.send(chat_head().as_bytes());
-    client.send(b"content-length: 100\r\n\r\n{\"model\":");
+    client.send(b"content-length: 1000\r\n\r\n{\"model\":");
+    // It is the whole body that is waited for: no single read here is late.
+    while gateway.settled().is_empty() {
+        client.send(b" ");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     let answer = client.read_answer();
     assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
     assert!(answer.body.contains("\"body_timeout\""), "{}", answer.body);
@@ -74,6 +80,27 @@ fn a_body_too_large_is_refused_announced_or_not() {
         let body = json!({"model": "openai", "messages": [{"role": "user", "content": padding}]});
         let answer = gateway.chat(&body);
         assert_eq!((answer.status, answer.code().as_str()), (413, "body_too_large"));
+    }
+    gateway.close();
+}
+
+#[test]
+fn a_refusal_is_not_overtaken_by_a_reset_while_the_client_still_sends() {
+    let simulator = simulator();
+    let mut setup = Setup::of(&simulator);
+    setup.body_bytes_max = 1000;
+    let gateway = setup.start();
+    for head in ["", "x-api-key: wrong\r\n"] {
+        let mut client = RawClient::connect(gateway.address);
+        let head = chat_head().replace("authorization: Bearer", "x-nothing:") + head;
+        client.send(format!("{head}content-length: 200000\r\n\r\n").as_bytes());
+        assert_eq!(client.read_answer().status, 401);
+        for _ in 0..20 {
+            // A pace at which a reset would have come back between two writes.
+            std::thread::sleep(Duration::from_millis(3));
+            assert!(client.send(&[b' '; 10_000]), "reset");
+        }
+        assert_eq!(client.read_to_end(), "");
     }
     gateway.close();
 }

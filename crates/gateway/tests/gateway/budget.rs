@@ -76,9 +76,8 @@ fn a_refusal_told_as_429_does_not_invite_a_retry() {
 #[test]
 fn near_the_limit_the_answer_is_bounded_upstream_and_the_client_is_told() {
     let upstream = RawUpstream::start(|_, stream| respond(stream, 200, "", &completion()));
-    let limit = |heard: &Value| {
-        heard["max_completion_tokens"].as_u64().or(heard["max_tokens"].as_u64())
-    };
+    let limit =
+        |heard: &Value| heard["max_completion_tokens"].as_u64().or(heard["max_tokens"].as_u64());
     let gateway = Setup::raw(&upstream.base_url()).budget("0.05").start();
     let answer = gateway.chat(&ask("raw"));
     assert_eq!((answer.status, answer.header("x-tollgate-max-tokens")), (200, "1024"));
@@ -125,7 +124,12 @@ fn a_failed_attempt_gives_its_reservation_back_before_the_next_is_admitted() {
         .budget("0.006")
         .start();
     let answer = gateway.chat(&ask("two"));
-    assert_eq!((answer.status, answer.header("x-tollgate-attempts")), (200, "2"), "{}", answer.text);
+    assert_eq!(
+        (answer.status, answer.header("x-tollgate-attempts")),
+        (200, "2"),
+        "{}",
+        answer.text
+    );
     gateway.close();
 }
 

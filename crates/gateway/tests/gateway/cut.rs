@@ -5,7 +5,9 @@ use std::time::Duration;
 use events::{ErrorClass, UsageSource};
 
 use crate::harness::{Setup, ask, ask_stream, simulator};
-use crate::raw_upstream::{RawUpstream, Then, begin_stream, chunk, delta, end_stream, until_closed};
+use crate::raw_upstream::{
+    RawUpstream, Then, begin_stream, chunk, delta, end_stream, until_closed,
+};
 
 #[test]
 fn a_cut_stream_ends_in_an_error_event_and_is_metered_as_waste() {
@@ -44,6 +46,27 @@ fn an_error_in_the_middle_of_a_stream_reaches_the_client_in_the_stream() {
         assert_eq!(event.outcome.error, Some(ErrorClass::UpstreamError));
         assert!(event.cost.billed.is_some_and(|cost| !cost.is_zero()));
     }
+}
+
+#[test]
+fn an_error_is_told_at_once_though_the_provider_stays_on_the_line() {
+    let upstream = RawUpstream::start(|_, stream| {
+        begin_stream(stream).unwrap();
+        chunk(stream, &delta("one ")).unwrap();
+        let error = "data: {\"error\":{\"message\":\"overloaded\",\"code\":503}}\n\n";
+        // Apart from the first piece, behind which it would be a reason to fail over.
+        std::thread::sleep(Duration::from_millis(100));
+        chunk(stream, &format!("{}{error}", delta("two"))).unwrap();
+        until_closed(stream);
+        Then::Close
+    });
+    let gateway = Setup::raw(&upstream.base_url()).start();
+    let answer = gateway.chat(&ask_stream("raw"));
+    assert_eq!(answer.streamed_text(), "one two");
+    assert_eq!(answer.events().pop().unwrap()["error"]["message"], "overloaded");
+    let event = gateway.close().remove(0);
+    assert_eq!(event.outcome.error, Some(ErrorClass::UpstreamError));
+    assert!(event.times.ended_us.micros_since(event.times.received_us) < 5_000_000);
 }
 
 #[test]

@@ -116,13 +116,28 @@ fn mistakes_are_told_in_the_shape_official_clients_read() {
         (gateway.request("POST", "/v1/embeddings"), 404, "path_not_found", "not_found_error"),
         (gateway.request("GET", "/"), 404, "path_not_found", "not_found_error"),
         (gateway.request("DELETE", "/healthz"), 404, "path_not_found", "not_found_error"),
-        (gateway.request("GET", "/v1/chat/completions"), 405, "method_not_allowed", "invalid_request_error"),
-        (gateway.request("PUT", "/v1/chat/completions").json(&ask("openai")), 405, "method_not_allowed", "invalid_request_error"),
+        (
+            gateway.request("GET", "/v1/chat/completions"),
+            405,
+            "method_not_allowed",
+            "invalid_request_error",
+        ),
+        (
+            gateway.request("PUT", "/v1/chat/completions").json(&ask("openai")),
+            405,
+            "method_not_allowed",
+            "invalid_request_error",
+        ),
         (gateway.request("POST", "/v1/models"), 405, "method_not_allowed", "invalid_request_error"),
     ] {
         let answer = wait(send(request)).unwrap();
         let error = &answer.json()["error"];
-        assert_eq!((answer.status, error["code"].as_str()), (status, Some(code)), "{}", answer.text);
+        assert_eq!(
+            (answer.status, error["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            answer.text
+        );
         assert_eq!(error["type"], kind, "{}", answer.text);
         assert!(!error["message"].as_str().unwrap().is_empty());
         assert_eq!(error["request_id"], answer.header("x-tollgate-request-id"));

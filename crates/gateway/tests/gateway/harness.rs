@@ -203,6 +203,8 @@ impl Setup {
         });
         let engine = Arc::new(self.engine(accounting, &clock));
         let address = free_address();
+        // Never without stealing: Pingora remembers such a runtime by the number of a thread, which a
+        // thread of the next gateway in this process may inherit.
         let listen = Listen { address, threads: 2, work_stealing: true, grace: self.grace };
         let served = Arc::clone(&engine);
         let thread = std::thread::spawn(move || gateway::serve(served, &listen).unwrap());
@@ -258,7 +260,7 @@ pub(crate) fn key() -> Key {
     }
 }
 
-/// An address below the ports that outgoing connections take, so that nobody else gets it.
+/// An address that no other test of this process is given.
 fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let own = u16::try_from(std::process::id() % 40).unwrap() * 256;
@@ -316,7 +318,8 @@ impl Answer {
 
     /// The text a stream brought.
     pub(crate) fn streamed_text(&self) -> String {
-        let piece = |event: &Value| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned);
+        let piece =
+            |event: &Value| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned);
         self.events().iter().filter_map(piece).collect()
     }
 }

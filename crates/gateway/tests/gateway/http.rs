@@ -6,7 +6,9 @@ use std::sync::mpsc;
 
 use events::ErrorClass;
 
-use crate::harness::{CLIENT_SECRET, Gateway, PATIENCE, Setup, ask, ask_stream, send, simulator, wait};
+use crate::harness::{
+    CLIENT_SECRET, Gateway, PATIENCE, Setup, ask, ask_stream, send, simulator, wait,
+};
 use crate::raw_client::{RawClient, chat};
 use crate::raw_upstream::{
     RawUpstream, Then, begin_stream, chunk, completion, delta, respond, stream_all, until_closed,
@@ -17,7 +19,11 @@ fn h2_client() -> reqwest::Client {
     builder.http2_prior_knowledge().build().unwrap()
 }
 
-fn h2_chat(client: &reqwest::Client, gateway: &Gateway, body: &serde_json::Value) -> reqwest::RequestBuilder {
+fn h2_chat(
+    client: &reqwest::Client,
+    gateway: &Gateway,
+    body: &serde_json::Value,
+) -> reqwest::RequestBuilder {
     client.post(gateway.url("/v1/chat/completions")).bearer_auth(CLIENT_SECRET).json(body)
 }
 

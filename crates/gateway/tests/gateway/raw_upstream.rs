@@ -97,11 +97,7 @@ impl RawUpstream {
     }
 }
 
-fn serve(
-    mut stream: TcpStream,
-    seen: &Seen,
-    handler: &dyn Fn(&Heard, &mut TcpStream) -> Then,
-) {
+fn serve(mut stream: TcpStream, seen: &Seen, handler: &dyn Fn(&Heard, &mut TcpStream) -> Then) {
     stream.set_nodelay(true).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut index = 0;
@@ -162,7 +158,8 @@ pub(crate) fn completion() -> String {
 
 /// Begins a stream.
 pub(crate) fn begin_stream(stream: &mut TcpStream) -> std::io::Result<()> {
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes())
 }
 

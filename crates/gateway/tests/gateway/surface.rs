@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::harness::{Answer, Gateway, OPENAI_MODEL, Setup, ask, ask_stream, send, simulator, wait};
+use crate::harness::{
+    Answer, Gateway, OPENAI_MODEL, Setup, ask, ask_stream, send, simulator, wait,
+};
 
 fn get(gateway: &Gateway, path: &str) -> Answer {
     wait(send(gateway.request("GET", path))).unwrap()
@@ -77,7 +79,8 @@ fn answers_say_where_they_come_from_and_how_the_providers_limits_stand() {
             assert!(ids.insert(answer.header("x-tollgate-request-id").to_owned()));
             assert_eq!(answer.header("x-tollgate-provider"), route);
             assert_eq!(answer.header("x-tollgate-attempts"), "1");
-            let is_limit = |name: &str| name.starts_with("x-upstream-") && name.contains("remaining");
+            let is_limit =
+                |name: &str| name.starts_with("x-upstream-") && name.contains("remaining");
             assert!(answer.headers.keys().any(|name| is_limit(name.as_str())), "{answer:?}");
             assert!(!answer.headers.keys().any(|name| name.as_str().starts_with("openai-")));
             if body["stream"].as_bool() == Some(true) {

@@ -1,0 +1,215 @@
+//! One attempt in the books: what is held while it is under way, and what it comes to.
+//!
+//! This file must never know whether another attempt follows, or what the client is told.
+
+use bytes::Bytes;
+use dialects::{Facts, StreamTranscoder, Usage};
+use events::{Cost, Dialect, ErrorClass, Intent, Settlement, UsageEvent, UsageSource};
+use policy::Reservation;
+use pricing::Query;
+use spool::Slot;
+use units::{UnixMicros, Usd};
+
+use crate::accounting::Accounting;
+use crate::telemetry;
+
+/// An attempt whose money is held.
+pub(crate) struct OpenAttempt {
+    pub(super) slot: Slot,
+    pub(super) reservation: Reservation,
+    pub(super) event: UsageEvent,
+    prices: String,
+    /// The client's body, kept for an estimate should the provider give no usage.
+    body: Bytes,
+    dialect_in: Dialect,
+    /// The stream being relayed: holds what is known so far.
+    pub(crate) stream: Option<StreamTranscoder>,
+    /// What a plain answer told.
+    pub(crate) facts: Option<Facts>,
+}
+
+/// An attempt whose money is settled and whose row is complete but for whether it is the last.
+pub(super) struct EndedAttempt {
+    pub(super) slot: Slot,
+    pub(super) event: UsageEvent,
+    pub(super) charges: Vec<Settlement>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending {
+    /// Status of the provider's answer, or of ours to the client.
+    pub(crate) status: Option<u16>,
+    /// The error, if any.
+    pub(crate) error: Option<ErrorClass>,
+    /// What the provider will bill for.
+    pub(crate) billable: Billable,
+    /// Bytes of body the client received.
+    pub(crate) response_bytes: u64,
+}
+
+/// What a provider will bill for an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Billable {
+    /// Nothing: it was not reached, or answered with an error.
+    Nothing,
+    /// What its answer says, or an estimate where it says nothing.
+    Answer,
+    /// What its answer says; read to its end although the client had left.
+    Drained,
+}
+
+/// Everything that opens an attempt.
+pub(crate) struct Opening {
+    pub(crate) slot: Slot,
+    pub(crate) reservation: Reservation,
+    pub(crate) prices: String,
+    pub(crate) provider: String,
+    pub(crate) model: String,
+    pub(crate) dialect_out: Dialect,
+    pub(crate) dropped_params: Vec<String>,
+    pub(crate) reason: String,
+    pub(crate) body: Bytes,
+}
+
+impl OpenAttempt {
+    /// An attempt that is about to be sent; `event` is what the rows of its request share.
+    pub(super) fn new(opening: Opening, mut event: UsageEvent) -> Self {
+        event.decision.reason = Some(opening.reason);
+        event.model.provider = Some(opening.provider);
+        event.model.resolved = Some(opening.model);
+        event.call.dialect_out = Some(opening.dialect_out);
+        event.privacy.dropped_params = opening.dropped_params;
+        Self {
+            slot: opening.slot,
+            reservation: opening.reservation,
+            event,
+            prices: opening.prices,
+            body: opening.body,
+            dialect_in: Dialect::OpenaiChat,
+            stream: None,
+            facts: None,
+        }
+    }
+
+    /// The first forwardable byte has arrived.
+    pub(crate) fn first_byte(&mut self, at: UnixMicros) {
+        self.event.times.first_byte_us.get_or_insert(at);
+    }
+
+    /// The provider's own id of the answer.
+    pub(crate) fn upstream_request_id(&mut self, id: Option<String>) {
+        self.event.outcome.upstream_request_id = id;
+    }
+
+    /// What is certain already: should nothing more be learned, the attempt cost what it holds.
+    pub(super) fn intent(&self, accounting: &Accounting) -> Intent {
+        let held = self.reservation.hold().amount;
+        let mut event = self.event.clone();
+        event.outcome.error = Some(ErrorClass::Interrupted);
+        event.decision.is_final = true;
+        event.decision.is_waste = true;
+        let charges = self.reservation.charges(held);
+        let amount = Some(held).filter(|held| !held.is_zero());
+        event.cost.usage_source = UsageSource::Estimated;
+        (event.cost.list, event.cost.contract, event.cost.billed) = (amount, amount, amount);
+        event.cost.price_version = Some(accounting.prices.version().to_owned());
+        Intent { event, held: charges }
+    }
+
+    /// What the attempt came to. Its money is settled; its row is left to be written.
+    pub(super) fn settle(self, ending: &Ending, accounting: &Accounting) -> EndedAttempt {
+        let OpenAttempt {
+            slot,
+            reservation,
+            mut event,
+            prices,
+            body,
+            dialect_in,
+            stream,
+            facts,
+            ..
+        } = self;
+        let facts =
+            facts.or_else(|| stream.map(|stream| stream.facts().clone())).unwrap_or_default();
+        let (usage, source) = bill(ending.billable, &facts, dialect_in, &body);
+        event.outcome.status = ending.status;
+        event.outcome.error = ending.error;
+        event.outcome.finish_reason = facts.finish_reason;
+        event.model.answered = facts.model;
+        event.call.response_bytes = ending.response_bytes;
+        event.decision.is_waste = ending.error.is_some() && source != UsageSource::None;
+        event.meters = usage.meters;
+        price(&mut event, &prices, &usage, source, accounting);
+        let billed = event.cost.billed.unwrap_or(Usd::ZERO);
+        if ending.error.is_none()
+            && let (Some(key), Some(model)) = (event.attribution.key_id, &event.model.resolved)
+        {
+            let route = event.decision.route.as_deref().unwrap_or_default();
+            accounting
+                .outputs
+                .observe(((key, route), model.as_str()), event.meters.output_tokens());
+        }
+        telemetry::settled(&event, billed.saturating_sub_to_zero(reservation.hold().amount));
+        let charges = reservation.charges(billed);
+        reservation.settle(billed);
+        EndedAttempt { slot, event, charges }
+    }
+}
+
+/// Fills in what the quantities cost.
+fn price(
+    event: &mut UsageEvent,
+    prices: &str,
+    usage: &Usage,
+    source: UsageSource,
+    books: &Accounting,
+) {
+    let model = event.model.resolved.clone().unwrap_or_default();
+    let priced = books.prices.price(&Query {
+        provider: prices,
+        model: &model,
+        at: event.times.received_us,
+        service_tier: usage.service_tier.as_deref(),
+        meters: &usage.meters,
+    });
+    let amount = match (&priced, source) {
+        (Some(priced), _) => Some(priced.cost),
+        (None, UsageSource::None) => Some(Usd::ZERO),
+        (None, _) => None,
+    };
+    event.model.priced = priced.as_ref().map(|priced| priced.model_id.to_owned());
+    event.cost = Cost {
+        list: amount,
+        contract: amount,
+        billed: amount,
+        provider_reported: usage.reported_cost,
+        price_version: Some(books.prices.version().to_owned()),
+        rate_set: priced.as_ref().map(|priced| priced.rate_set.to_string()),
+        usage_source: source,
+        service_tier: usage.service_tier.clone(),
+    };
+}
+
+/// The quantities to bill, and where they come from. Usage beside the answer's own counts with it
+/// where it is billed on the same model.
+fn bill(billable: Billable, facts: &Facts, dialect: Dialect, body: &[u8]) -> (Usage, UsageSource) {
+    if billable == Billable::Nothing {
+        return (Usage::default(), UsageSource::None);
+    }
+    let is_told = facts.usage.is_some();
+    let input = if is_told { 0 } else { dialects::estimate_input_tokens(dialect, body) };
+    let (mut usage, is_estimate) = facts.usage_to_bill(input);
+    for extra in
+        facts.extra.iter().filter(|extra| extra.model.is_none() || extra.model == facts.model)
+    {
+        for (meter, quantity) in extra.usage.meters.iter() {
+            usage.meters.add(meter, quantity);
+        }
+    }
+    match (is_estimate, billable) {
+        (true, _) => (usage, UsageSource::Estimated),
+        (false, Billable::Drained) => (usage, UsageSource::Drained),
+        (false, _) => (usage, UsageSource::Provider),
+    }
+}
