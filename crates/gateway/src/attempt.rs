@@ -28,7 +28,7 @@ pub(crate) struct Answering {
     peer: HttpPeer,
     pub(crate) status: u16,
     pub(crate) is_sse: bool,
-    pub(crate) retry_after_s: Option<u64>,
+    pub(crate) retry_after_s: Option<u32>,
     pub(crate) request_id: Option<String>,
     /// Rate-limit headers, kept under `x-upstream-`.
     pub(crate) limits: Vec<(String, String)>,

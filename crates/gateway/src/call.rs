@@ -149,7 +149,8 @@ impl Turn<'_> {
         let exchanged = exchange(client.down, self.upstream, &request, self.deadline, watch).await;
         drop((request, memory));
         let result = match exchanged {
-            Ok(answering) => self.take(client, answering).await,
+            // On the heap: held inline, a stream in progress would be 18 KiB of every request.
+            Ok(answering) => Box::pin(self.take(client, answering)).await,
             Err(halt) => Err(halt),
         };
         let Client { down, ledger, .. } = client;

@@ -243,7 +243,7 @@ fn exhausted(failures: Vec<(String, Failure)>, plan: &Plan) -> Failure {
         let message = format!("route `{name}` has no target");
         return Failure::new(ErrorClass::Interrupted, 503, "route_without_target", message);
     };
-    let mut metadata = last.metadata.take().unwrap_or_else(|| serde_json::json!({}));
+    let mut metadata = last.metadata.take().unwrap_or_else(|| Box::new(serde_json::json!({})));
     if let Some(object) = metadata.as_object_mut() {
         object.insert("attempts".to_owned(), attempts.into());
     }

@@ -22,9 +22,9 @@ pub(crate) struct Failure {
     /// The parameter at fault.
     pub(crate) param: Option<String>,
     /// Seconds after which to try again.
-    pub(crate) retry_after_s: Option<u64>,
+    pub(crate) retry_after_s: Option<u32>,
     /// Details for programs.
-    pub(crate) metadata: Option<Value>,
+    pub(crate) metadata: Option<Box<Value>>,
     /// Status the provider answered with.
     pub(crate) upstream_status: Option<u16>,
     /// Whether another target may do better.
@@ -108,16 +108,16 @@ impl Failure {
             "resets_at": budget.resets_at.to_string(),
         });
         let failure = Self::upstream(ErrorClass::BudgetExceeded, status, code, message);
-        Self { metadata: Some(metadata), ..failure }
+        Self { metadata: Some(Box::new(metadata)), ..failure }
     }
 
     /// A provider answered with an error. Its own status is kept where the request is at fault;
     /// a refused credential is ours to mend, not the client's.
-    pub(crate) fn answered(error: &UpstreamError, retry_after_s: Option<u64>) -> Self {
+    pub(crate) fn answered(error: &UpstreamError, retry_after_s: Option<u32>) -> Self {
         let status = error.status;
         let (class, told, may_fail_over) = match status {
             429 => (ErrorClass::UpstreamRateLimited, 429, true),
-            401 | 402 | 403 => (ErrorClass::UpstreamError, 502, true),
+            401..=403 => (ErrorClass::UpstreamError, 502, true),
             400..=499 if status != 408 => (ErrorClass::InvalidRequest, status, false),
             408 | 504 => (ErrorClass::UpstreamTimeout, 504, true),
             503 | 529 => (ErrorClass::UpstreamError, 503, true),
@@ -171,7 +171,7 @@ impl Failure {
             code: Some(self.code.clone()),
             message: self.message.clone(),
             param: self.param.clone(),
-            metadata: self.metadata.clone(),
+            metadata: self.metadata.as_deref().cloned(),
             request_id: Some(request_id),
         }
     }

@@ -80,7 +80,7 @@ pub struct Committer {
 impl Committer {
     /// A committer with the default options.
     pub fn new(lake: Lake, spool: Spool) -> Self {
-        let app = app_id(&spool.node_id(), &spool.epoch());
+        let app = app_id(spool.node_id(), spool.epoch());
         Self {
             lake,
             spool,

@@ -145,7 +145,7 @@ async fn client(number: usize, application: Application, stop: Arc<AtomicBool>) 
     while !stop.load(Ordering::SeqCst) {
         turn += 1;
         let model = models[turn % models.len()];
-        let pause = match application.ask(model, "chaos-tour", turn % 3 == 0).await {
+        let pause = match application.ask(model, "chaos-tour", turn.is_multiple_of(3)).await {
             Ending::Answered { request_id, cost } => {
                 seen.answered.insert(request_id, cost);
                 continue;
