@@ -52,7 +52,8 @@ fn message(error: &Value) -> &str {
 
 #[test]
 fn malformed_json_is_told_with_line_and_column() {
-    let client = start().client("search");
+    let tollgate = start();
+    let client = tollgate.client("search");
     let answer = send_text(&client, "{\"model\": \"gpt-5.4\",\n  oops}");
     assert_eq!(answer.status, 400, "{answer:?}");
     let error = answer.error();
@@ -68,7 +69,8 @@ fn malformed_json_is_told_with_line_and_column() {
 
 #[test]
 fn a_wrong_parameter_is_named() {
-    let client = start().client("search");
+    let tollgate = start();
+    let client = tollgate.client("search");
     let mut body = chat("openai/gpt-5.4");
     body["max_tokens"] = "many".into();
     let answer = run(client.ask(&body));
@@ -77,7 +79,8 @@ fn a_wrong_parameter_is_named() {
 
 #[test]
 fn an_unknown_model_is_404_and_an_unknown_path_says_what_is_served() {
-    let client = start().client("search");
+    let tollgate = start();
+    let client = tollgate.client("search");
     for model in ["no-such-model", "azure/gpt-5.4", "openai/", ""] {
         let answer = run(client.ask(&chat(model)));
         if model.is_empty() {
@@ -165,7 +168,8 @@ fn a_body_of_33_mib_is_413_and_one_just_under_32_mib_is_answered() {
 
 #[test]
 fn an_unsupported_media_type_is_415() {
-    let client = start().client("search");
+    let tollgate = start();
+    let client = tollgate.client("search");
     let text = chat("openai/gpt-5.4").to_string();
     let request = client.request().header(CONTENT_TYPE, "text/plain").body(text);
     let error = assert_error(&run(client.send(request)).unwrap(), 415, "unsupported_media_type");

@@ -91,6 +91,16 @@ fn a_login_link_works_once_and_only_from_the_consoles_own_page() {
 }
 
 #[test]
+fn a_link_made_while_the_console_runs_logs_in_with_its_role() {
+    let tollgate = Tollgate::start(&setup());
+    let link = tollgate.command(&["login", "--role", "finance"]).succeeded();
+    let browser = run(Browser::logged_in(tollgate.addresses.console, link.trim()));
+    assert!(run(browser.read("/")).contains("Signed in as finance"));
+    let unknown = tollgate.command(&["login", "--role", "owner"]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+}
+
+#[test]
 fn page_csv_sql_and_exported_parquet_agree_to_the_last_digit() {
     let tollgate = Tollgate::start(&setup());
     traffic(&tollgate);

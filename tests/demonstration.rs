@@ -55,31 +55,27 @@ fn the_demonstration_fills_every_page_it_links_and_stops_cleanly() {
 }
 
 fn picture(browser: &Browser, statement: &str) {
-    let overview = pictures().join("demo-overview.png");
-    let for_readme = tools::variable("TOLLGATE_UPDATE_SCREENSHOT").is_some();
-    if for_readme {
-        let mut before = String::new();
-        wait_for("the months before to be laid in", Duration::from_secs(300), || {
-            std::thread::sleep(Duration::from_secs(2));
-            let now = month_before(browser);
-            let is_whole = now == before;
-            before = now;
-            is_whole.then_some(())
-        });
+    let statement = format!("/statements/team/{statement}");
+    browser.picture("/", 2_400, &pictures().join("demo-overview.png"));
+    browser.picture(&statement, 1_700, &pictures().join("demo-statement.png"));
+    if tools::variable("TOLLGATE_UPDATE_SCREENSHOT").is_none() {
+        return;
     }
-    browser.picture("/", 1_700, &overview);
-    let path = format!("/statements/team/{statement}");
-    browser.picture(&path, 1_700, &pictures().join("demo-statement.png"));
-    if for_readme {
-        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.github/overview.png");
-        std::fs::copy(&overview, readme).unwrap();
-    }
+    // The README shows all down to the budgets, once the months before are there to compare with.
+    let mut before = String::new();
+    wait_for("the months before to be laid in", Duration::from_secs(120), || {
+        std::thread::sleep(Duration::from_secs(2));
+        let now = month_before(browser);
+        std::mem::replace(&mut before, now).eq(&before).then_some(())
+    });
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.github/overview.png");
+    browser.picture("/", 1_940, &readme);
 }
 
-/// What the page of the month before says, without the time it was made at.
+/// The figures of the month before, without those that live traffic changes.
 fn month_before(browser: &Browser) -> String {
     let overview = run(browser.read("/"));
     let link = overview.split("href=\"/?month=").nth(1).and_then(|rest| rest.split('"').next());
     let page = run(browser.read(&format!("/?month={}", link.unwrap())));
-    page.split("class=\"freshness\"").next().unwrap_or_default().to_owned()
+    page.split("Spend per day").next().unwrap_or_default().to_owned()
 }

@@ -71,7 +71,7 @@ async fn ask_until(stop: Arc<AtomicBool>, client: Client, number: usize) -> Seen
                 let status = answer.as_ref().map_or(0, |answer| answer.status);
                 assert!([0, 200, 503].contains(&status), "{answer:?}");
                 seen.broken += 1;
-                tokio::time::sleep(Duration::from_millis(30)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }

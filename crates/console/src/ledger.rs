@@ -145,8 +145,8 @@ pub struct Coverage {
 pub struct Share {
     /// Its name as recorded.
     pub name: Option<String>,
-    /// Its priced cost.
-    pub cost: Usd,
+    /// Its priced cost; `None` where it used something and none of it has a price.
+    pub cost: Option<Usd>,
     /// Its requests.
     pub requests: u64,
 }

@@ -78,16 +78,7 @@ impl Engine {
         .map_err(|error| Failure::request(&error))?;
         let mut copy = self.memory.share();
         copy.grow(encoded.body.len())?;
-        let mut headers = base_headers(ledger);
-        headers[1].1 = (ledger.attempts + 1).to_string();
-        headers.push(header("x-tollgate-provider", &target.provider));
-        headers.push(header("x-tollgate-model", &target.model));
-        if let Some(tokens) = reservation.hold().output_tokens_max {
-            headers.push(header("x-tollgate-max-tokens", tokens));
-        }
-        if !encoded.dropped.is_empty() {
-            headers.push(header("x-tollgate-dropped-params", encoded.dropped.join(",")));
-        }
+        let clamp = reservation.hold().output_tokens_max;
         ledger.open(Opening {
             slot,
             reservation,
@@ -101,8 +92,31 @@ impl Engine {
         })?;
         let ttfb_ms = target.ttfb_timeout_ms.unwrap_or(upstream.provider.ttfb_timeout_ms);
         let deadline = Instant::now() + Duration::from_millis(ttfb_ms);
+        let headers = self.headers(ledger, target, clamp, &encoded.dropped);
         let turn = Turn { engine: self, upstream, call, target, headers, deadline };
         turn.run(client, encoded, copy).await
+    }
+
+    /// What the answer's headers say of the attempt.
+    fn headers(
+        &self,
+        ledger: &Ledger,
+        target: &Target,
+        clamp: Option<u64>,
+        dropped: &[String],
+    ) -> Headers {
+        let mut headers = base_headers(ledger);
+        headers.push(header("x-tollgate-provider", &target.provider));
+        headers.push(header("x-tollgate-model", &target.model));
+        headers.extend(clamp.map(|tokens| header("x-tollgate-max-tokens", tokens)));
+        if !dropped.is_empty() {
+            headers.push(header("x-tollgate-dropped-params", dropped.join(",")));
+        }
+        if self.options.litellm_headers {
+            headers.push(header("x-litellm-call-id", ledger.request_id));
+            headers.push(header("x-litellm-model-id", &target.model));
+        }
+        headers
     }
 
     /// Holds what the attempt may cost, on the target it goes to. Beside the hold: the output limit
@@ -248,6 +262,9 @@ impl Turn<'_> {
         let usage = ledger.open_mut().and_then(|open| open.facts.as_ref()?.usage.as_ref());
         if let Some(cost) = usage.and_then(pricer) {
             self.headers.push(header("x-tollgate-cost-usd", cost));
+            if self.engine.options.litellm_headers {
+                self.headers.push(header("x-litellm-response-cost", cost));
+            }
         }
         let (error, billable, response_bytes) = match has_left(down).await {
             true => (Some(ErrorClass::ClientGone), Billable::Drained, 0),

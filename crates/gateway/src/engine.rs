@@ -36,6 +36,8 @@ pub struct EngineOptions {
     pub body_time_max: Duration,
     /// Status told when a budget refuses: 402, 403 or 429.
     pub budget_denied_status: u16,
+    /// Whether answers also carry LiteLLM's names for call id, model and cost.
+    pub litellm_headers: bool,
     /// Renders `/metrics`.
     pub render_metrics: Box<dyn Fn() -> String + Send + Sync>,
 }

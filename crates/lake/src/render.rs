@@ -32,11 +32,10 @@ impl QueryResult {
     /// When a column has a type the form cannot hold, such as a map in CSV.
     pub fn render(&self, rendering: Rendering) -> Result<String, LakeError> {
         let text = match rendering {
-            Rendering::Table => pretty_format_batches_with_schema(
-                Arc::clone(&self.schema),
-                &self.batches,
-            )
-            .map(|table| format!("{table}\n")),
+            Rendering::Table => {
+                pretty_format_batches_with_schema(Arc::clone(&self.schema), &self.batches)
+                    .map(|table| format!("{table}\n"))
+            }
             Rendering::Json => self.json(),
             Rendering::Csv => self.csv(),
         };
@@ -72,14 +71,14 @@ impl QueryResult {
 }
 
 fn decimals_as_text(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let is_decimal = |kind: &DataType| matches!(kind, DataType::Decimal128(..) | DataType::Decimal256(..));
+    let is_decimal =
+        |kind: &DataType| matches!(kind, DataType::Decimal128(..) | DataType::Decimal256(..));
     let field = |field: &Arc<Field>| match is_decimal(field.data_type()) {
         true => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8)),
         false => Arc::clone(field),
     };
-    let schema: SchemaRef = Arc::new(Schema::new(
-        batch.schema().fields().iter().map(field).collect::<Vec<_>>(),
-    ));
+    let schema: SchemaRef =
+        Arc::new(Schema::new(batch.schema().fields().iter().map(field).collect::<Vec<_>>()));
     let column = |column: &ArrayRef| match is_decimal(column.data_type()) {
         true => cast(column, &DataType::Utf8),
         false => Ok(Arc::clone(column)),
@@ -105,8 +104,8 @@ mod tests {
             Field::new("team", DataType::Utf8, false),
             Field::new("cost_usd", DataType::Decimal128(38, 12), true),
         ]));
-        let batch =
-            RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(team), Arc::new(cost)]).unwrap();
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(team), Arc::new(cost)])
+            .unwrap();
         QueryResult { schema, batches: vec![batch], is_truncated: false }
     }
 

@@ -281,6 +281,7 @@ fn engine(
             body_bytes_max: usize::try_from(server.body_bytes_max).unwrap_or(usize::MAX),
             body_time_max: Duration::from_millis(server.body_read_timeout_ms),
             budget_denied_status: server.budget_denied_status.code(),
+            litellm_headers: server.expose_litellm_headers,
             render_metrics: Box::new(move || metrics.render()),
         },
         snapshot,

@@ -1,5 +1,7 @@
 //! Logs and metrics of the process.
 
+use std::io::IsTerminal;
+
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -8,10 +10,15 @@ use crate::failure::CommandError;
 
 /// Starts logging to standard error. A second start in one process changes nothing.
 pub fn log(telemetry: &Telemetry) -> Result<(), CommandError> {
-    let filter = EnvFilter::try_new(&telemetry.log).map_err(|error| {
+    // The Delta library tells whole schemas at `info`; the configuration can still ask for them.
+    let directives = format!("buoyant_kernel=warn,delta_kernel=warn,{}", telemetry.log);
+    let filter = EnvFilter::try_new(directives).map_err(|error| {
         CommandError::Usage(format!("telemetry.log: `{}`: {error}", telemetry.log))
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // An error means that a subscriber is there already.
     let _ = match telemetry.log_format {
         LogFormat::Text => builder.try_init(),

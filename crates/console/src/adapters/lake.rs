@@ -173,7 +173,8 @@ impl Ledger for LakeLedger {
 
 fn shares(ranked: Vec<Ranked>) -> Vec<Share> {
     let used = |row: &Ranked| row.name.is_some() || !row.cost.is_zero();
-    let share = |row: Ranked| Share { name: row.name, cost: row.cost, requests: row.requests };
+    let cost = |row: &Ranked| (row.unpriced == 0 || !row.cost.is_zero()).then_some(row.cost);
+    let share = |row: Ranked| Share { cost: cost(&row), name: row.name, requests: row.requests };
     ranked.into_iter().filter(used).map(share).collect()
 }
 

@@ -39,7 +39,7 @@ fn overview() -> OverviewData {
     let cost: Usd = days.iter().map(|day| day.cost).sum();
     let share = |name: Option<&str>, per_mille, requests| Share {
         name: name.map(str::to_owned),
-        cost: cost.per_mille(per_mille),
+        cost: Some(cost.per_mille(per_mille)),
         requests,
     };
     OverviewData {

@@ -230,6 +230,7 @@ impl Setup {
                 body_bytes_max: self.body_bytes_max,
                 body_time_max: self.body_time_max,
                 budget_denied_status: self.denied_status,
+                litellm_headers: true,
                 render_metrics: Box::new(|| "tollgate_requests_total 1\n".to_owned()),
             },
             snapshot: Arc::new(snapshot_cell(snapshot)),

@@ -110,6 +110,7 @@ fn a_plain_answer_tells_its_cost_in_body_header_and_row_alike() {
     for (event, answer) in gateway.close().into_iter().zip(answers) {
         let cost = event.cost.billed.unwrap().to_string();
         assert_eq!(answer.header("x-tollgate-cost-usd"), cost);
+        assert_eq!(answer.header("x-litellm-response-cost"), cost);
         assert!(answer.text.contains(&format!("\"cost\":{cost}")), "{}", answer.text);
         assert_eq!(event.call.response_bytes, answer.text.len() as u64);
     }

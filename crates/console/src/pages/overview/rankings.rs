@@ -25,7 +25,8 @@ pub(super) struct Ranking {
 pub(super) struct RankingRow {
     pub(super) name: Name,
     pub(super) link: Option<String>,
-    pub(super) cost: Money,
+    /// Empty where no price is known.
+    pub(super) cost: Option<Money>,
     /// Empty where a number of requests would not mean anything.
     pub(super) requests: Option<Count>,
     pub(super) share: String,
@@ -60,12 +61,13 @@ impl Ranking {
         shares: &[Share],
         whole: Usd,
     ) -> Self {
-        let row = |name, cost: Usd, requests| {
-            let per_mille = cost.share_per_mille(whole).unwrap_or_default();
+        let row = |name, cost: Option<Usd>, requests| {
+            let known = cost.unwrap_or_default();
+            let per_mille = known.share_per_mille(whole).unwrap_or_default();
             RankingRow {
                 name,
                 link: None,
-                cost: Money(cost),
+                cost: cost.map(Money),
                 requests,
                 share: percent(per_mille),
                 bar: ShareBar(per_mille),
@@ -79,9 +81,9 @@ impl Ranking {
                 row(name, share.cost, Some(Count(share.requests)))
             })
             .collect();
-        let rest = whole - shown.iter().map(|share| share.cost).sum();
+        let rest = whole - shown.iter().filter_map(|share| share.cost).sum();
         if rest > Usd::ZERO {
-            rows.push(row(Name::Ours("All others"), rest, None));
+            rows.push(row(Name::Ours("All others"), Some(rest), None));
         }
         Self { title, kind, rows }
     }
@@ -136,12 +138,22 @@ mod tests {
 
     #[test]
     fn what_is_not_listed_is_summed_up_so_that_the_column_adds_up() {
-        let share = |cost| Share { name: None, cost: Usd::from_dollars(cost), requests: 1 };
+        let share = |cost| Share { name: None, cost: Some(Usd::from_dollars(cost)), requests: 1 };
         let shares: Vec<Share> = (1..=12).rev().map(share).collect();
         let whole = Usd::from_dollars(80);
         let ranking = Ranking::of(("Top teams", "Team", "No team"), &shares, whole);
         assert_eq!(ranking.rows.len(), ROWS_MAX + 1);
-        assert_eq!(ranking.rows.iter().map(|row| row.cost.0).sum::<Usd>(), whole);
+        assert_eq!(
+            ranking.rows.iter().flat_map(|row| &row.cost).map(|cost| cost.0).sum::<Usd>(),
+            whole
+        );
+    }
+
+    #[test]
+    fn what_has_no_price_is_not_shown_as_free() {
+        let share = Share { name: Some("aurora".to_owned()), cost: None, requests: 3 };
+        let ranking = Ranking::of(("Top models", "Model", "No model"), &[share], Usd::ZERO);
+        assert!(ranking.rows[0].cost.is_none());
     }
 
     #[test]
