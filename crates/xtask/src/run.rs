@@ -31,6 +31,16 @@ pub(crate) fn target() -> Result<PathBuf> {
 /// `cargo` in the workspace with the shared target directory.
 pub(crate) fn cargo(arguments: &[&str]) -> Result<Command> {
     let mut command = program("cargo", arguments);
+    // What `cargo run` told us of ourselves. Some build scripts (that of ring) run again when it
+    // differs, and with the checkout's path in it half of the dependencies would be built anew.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let told =
+            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+        if text == "CARGO" || told.iter().any(|start| text.starts_with(start)) {
+            command.env_remove(&name);
+        }
+    }
     command.env("CARGO_TARGET_DIR", target()?);
     Ok(command)
 }
