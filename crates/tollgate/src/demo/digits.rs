@@ -81,10 +81,10 @@ impl Tour {
         let csv = page.get(&format!("{path}.csv")).await?;
         let from_csv = csv_total(&csv)?;
         check("statement CSV", from_csv, from_sql)?;
-        if !html.contains(&from_sql.to_string()) {
+        if !html.contains(&format!("<data value=\"{from_sql}\">")) {
             return Err(breach(format!("the statement page does not show {from_sql}")));
         }
-        check("statement page", from_sql, from_sql)?;
+        print::line(&format!("digits: statement page {from_sql}"))?;
         check("Parquet read by DuckDB", self.sum_by_duckdb().await?, from_sql)?;
         print::line("digits: request, page, CSV, SQL and Parquet agree to the last digit")
     }
