@@ -1,4 +1,4 @@
-//! Style sheets and icon, embedded in the binary. Their URLs carry a hash of their content, so that
+//! Style sheets, script and icon, embedded in the binary. Their URLs carry a hash of their content, so that
 //! browsers may keep them for ever and still never show an old one.
 
 use std::fmt::Write;
@@ -18,7 +18,9 @@ struct Files;
 #[derive(Debug, Clone)]
 pub(crate) struct AssetUrls {
     /// The style sheets, in the order they apply.
-    pub(crate) styles: [String; 4],
+    pub(crate) styles: [String; 6],
+    /// The script that lets forms answer without loading the page anew; pages work without it.
+    pub(crate) script: String,
     /// The logo, which is also the icon.
     pub(crate) logo: String,
 }
@@ -26,8 +28,9 @@ pub(crate) struct AssetUrls {
 impl AssetUrls {
     /// The URLs of the embedded versions.
     pub(crate) fn current() -> Self {
-        let styles = ["base.css", "parts.css", "figures.css", "print.css"].map(url);
-        Self { styles, logo: url("logo.svg") }
+        let styles = ["base.css", "parts.css", "figures.css", "desk.css", "plots.css", "print.css"];
+        let styles = styles.map(url);
+        Self { styles, script: url("htmx.min.js"), logo: url("logo.svg") }
     }
 }
 
@@ -55,6 +58,8 @@ pub(crate) async fn serve(
     let kind = match name.rsplit_once('.') {
         Some((_, "css")) => "text/css; charset=utf-8",
         Some((_, "svg")) => "image/svg+xml",
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        Some((_, "txt")) => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     };
     let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "public, max-age=31536000, immutable")];

@@ -4,14 +4,28 @@
 //! Drawn here rather than by a chart library: `charts-rs` writes colours into each element, where no
 //! style sheet reaches them, and takes amounts as `f32`.
 
+mod bars;
+mod burn;
+mod lines;
+mod plot;
 mod scale;
+mod stack;
+mod waterfall;
 
 use askama::Template;
 use jiff::civil::Date;
 use units::Usd;
 
+use crate::amount::Unit;
 use crate::{figures, moments};
 use scale::Scale;
+
+pub(crate) use bars::ranked_bars;
+pub(crate) use burn::{BurnDown, burn_down};
+pub(crate) use lines::lines;
+pub(crate) use plot::{Bucket, PAINTS, Plot, PlotSeries, Swatch};
+pub(crate) use stack::stacked_bars;
+pub(crate) use waterfall::{Stretch, waterfall};
 
 const WIDTH: u32 = 960;
 const HEIGHT: u32 = 264;
@@ -95,10 +109,11 @@ struct Mark {
 impl<'a> Trend<'a> {
     fn of(text: ChartText<'a>, points: &'a [TrendPoint]) -> Self {
         let largest = points.iter().flat_map(|p| [p.cost, p.previous]).flatten().max();
-        let scale = Scale::up_to(largest.unwrap_or_default());
-        let ticks = scale
-            .ticks()
-            .map(|amount| Tick { y: height_of(&scale, amount), label: scale.label(amount) });
+        let scale = Scale::up_to(largest.unwrap_or_default().pico(), Unit::Usd);
+        let ticks = scale.ticks().map(|tick| Tick {
+            y: height_of(&scale, Usd::from_pico(tick)),
+            label: scale.label(tick),
+        });
         Self {
             text,
             width: WIDTH,
@@ -154,7 +169,7 @@ fn bar(point: &TrendPoint, cost: Usd, scale: &Scale, (from, to): (u32, u32)) -> 
 /// The y coordinate of an amount. What is not zero is at least a pixel high, so that it shows.
 fn height_of(scale: &Scale, amount: Usd) -> u32 {
     let room = HEIGHT - BOTTOM - TOP;
-    let height = scale.part_of(amount, room).max(u32::from(amount > Usd::ZERO));
+    let height = scale.part_of(amount.pico(), room).max(u32::from(amount > Usd::ZERO));
     HEIGHT - BOTTOM - height
 }
 
@@ -198,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_smallest_amount_is_visible_beside_the_largest() {
-        let scale = Scale::up_to(Usd::from_dollars(1_000_000));
+        let scale = Scale::up_to(Usd::from_dollars(1_000_000).pico(), Unit::Usd);
         let floor = height_of(&scale, Usd::ZERO);
         assert_eq!(height_of(&scale, Usd::from_pico(1)), floor - 1);
         assert!(height_of(&scale, Usd::from_dollars(1_000_000)) >= TOP);

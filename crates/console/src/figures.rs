@@ -46,6 +46,59 @@ pub(crate) fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
 
+/// A count that may be negative: `−1,234`.
+pub(crate) fn signed_count(value: i128) -> String {
+    let sign = if value < 0 { "\u{2212}" } else { "" };
+    format!("{sign}{}", grouped(&value.unsigned_abs().to_string()))
+}
+
+/// Thousandths that may be negative as a percentage with one decimal and a sign: `+12.3%`.
+pub(crate) fn signed_percent(per_mille: i128) -> String {
+    let sign = match per_mille {
+        ..0 => "\u{2212}",
+        0 => "",
+        1.. => "+",
+    };
+    let size = per_mille.unsigned_abs();
+    format!("{sign}{}.{}%", grouped(&(size / 10).to_string()), size % 10)
+}
+
+/// A round count in few letters: `500`, `20k`, `1.5M`. Digits that would be lost are kept.
+pub(crate) fn compact_count(value: i128) -> String {
+    for (unit, letter) in [(1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k")] {
+        let tenth = unit / 10;
+        if value >= unit && value % tenth == 0 {
+            let (whole, part) = (value / unit, value % unit / tenth);
+            let part = if part == 0 { String::new() } else { format!(".{part}") };
+            return format!("{}{part}{letter}", grouped(&whole.to_string()));
+        }
+    }
+    signed_count(value)
+}
+
+/// An amount of attodollars (1e-18 USD) to its last digit, with at least two decimals.
+pub(crate) fn exact_atto(atto: i128) -> String {
+    const ATTO_PER_USD: u128 = 1_000_000_000_000_000_000;
+    let (whole, part) = (atto.unsigned_abs() / ATTO_PER_USD, atto.unsigned_abs() % ATTO_PER_USD);
+    let part = format!("{part:018}");
+    let part = format!("{:0<2}", part.trim_end_matches('0'));
+    let sign = if atto < 0 { "-" } else { "" };
+    dollars(&format!("{sign}{whole}.{part}"))
+}
+
+/// Microseconds as people read durations: `840 µs`, `12 ms`, `3.4 s`, `2 min 5 s`.
+pub(crate) fn duration(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us} µs"),
+        1_000..1_000_000 => format!("{} ms", us / 1_000),
+        1_000_000..60_000_000 => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),
+        _ => {
+            let seconds = us / 1_000_000;
+            format!("{} min {} s", grouped(&(seconds / 60).to_string()), seconds % 60)
+        }
+    }
+}
+
 fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -116,5 +169,37 @@ mod tests {
         assert_eq!(per_mille(0, 0), None);
         assert_eq!(counted(1, "request"), "1 request");
         assert_eq!(counted(1_200, "model"), "1,200 models");
+    }
+
+    #[test]
+    fn round_counts_are_short_and_others_keep_their_digits() {
+        for (count, shown) in [
+            (0, "0"),
+            (500, "500"),
+            (20_000, "20k"),
+            (1_500_000, "1.5M"),
+            (2_000_000_000, "2B"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(compact_count(count), shown);
+        }
+    }
+
+    #[test]
+    fn lines_keep_all_eighteen_decimals() {
+        assert_eq!(exact_atto(2_500_000_000_000), "$0.0000025");
+        assert_eq!(exact_atto(3_000_000_000_000_000_000), "$3.00");
+        assert_eq!(exact_atto(-1), "\u{2212}$0.000000000000000001");
+    }
+
+    #[test]
+    fn durations_and_changes_read_as_people_write_them() {
+        for (us, shown) in
+            [(840, "840 µs"), (12_900, "12 ms"), (3_450_000, "3.4 s"), (125_000_000, "2 min 5 s")]
+        {
+            assert_eq!(duration(us), shown);
+        }
+        assert_eq!(signed_percent(123), "+12.3%");
+        assert_eq!(signed_percent(-4), "\u{2212}0.4%");
     }
 }

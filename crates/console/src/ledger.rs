@@ -8,28 +8,37 @@ use finops::Statement;
 use jiff::civil::Date;
 use units::{BillingPeriod, BillingZone, Slug, UnixMicros, Usd};
 
-/// Why the ledger could not be read. Always our fault; a retry may help.
+/// Why the ledger could not be read. Our fault where nothing else is said; a retry may help.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The query took longer than a page may wait.
     #[error("the ledger did not answer in time")]
     TooSlow,
+    /// What was asked cannot be answered: the asker's fault, told in their words.
+    #[error("{0}")]
+    Refused(String),
     /// The query failed.
     #[error("the ledger could not be read: {0}")]
     Failed(String),
 }
 
-/// The ledger as the pages need it.
+/// The ledger as the pages need it. A `team` restricts an answer to what that team used, totals and
+/// names included; `None` is everything.
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Everything the overview of one month shows.
-    async fn overview(&self, window: &MonthWindow) -> Result<OverviewData, LedgerError>;
+    async fn overview(
+        &self,
+        window: &MonthWindow,
+        team: Option<&Slug>,
+    ) -> Result<OverviewData, LedgerError>;
 
     /// One entry per team and month with usage, from `first` to `last` inclusive.
     async fn statement_index(
         &self,
         first: BillingPeriod,
         last: BillingPeriod,
+        team: Option<&Slug>,
     ) -> Result<Vec<StatementEntry>, LedgerError>;
 
     /// A team's statement as it stands; `None` when the team used nothing in the period.

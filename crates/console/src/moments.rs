@@ -5,6 +5,7 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use units::{BillingPeriod, BillingZone, UnixMicros};
 
+use crate::explore::Grain;
 use crate::figures::counted;
 use crate::markup::Stamp;
 
@@ -24,9 +25,35 @@ impl Moments {
 
     /// `22 Nov 2026, 16:30 UTC`.
     pub(crate) fn stamp(&self, at: UnixMicros) -> Stamp {
-        let zoned = at.to_timestamp().to_zoned(self.zone.clone());
-        let shown = strtime::format("%-d %b %Y, %H:%M %Z", &zoned).unwrap_or_default();
+        let shown = self.written(at, "%-d %b %Y, %H:%M %Z");
         Stamp { utc: at.to_string(), shown }
+    }
+
+    /// An instant to the second: `22 Nov 2026, 16:30:07`, for lists of one zone.
+    pub(crate) fn second(&self, at: UnixMicros) -> Stamp {
+        Stamp { utc: at.to_string(), shown: self.written(at, "%-d %b %Y, %H:%M:%S") }
+    }
+
+    /// An instant to the second without its year: `22 Nov, 16:30:07`, for lists of lately.
+    pub(crate) fn lately(&self, at: UnixMicros) -> Stamp {
+        Stamp { utc: at.to_string(), shown: self.written(at, "%-d %b, %H:%M:%S") }
+    }
+
+    /// What a bucket that starts at an instant is called, in short and in full.
+    pub(crate) fn bucket(&self, start: UnixMicros, grain: Grain) -> (String, String) {
+        let (short, full) = match grain {
+            Grain::Total => ("%-d %b", "From %-d %b %Y"),
+            Grain::Hour => ("%-d %b %H:%M", "%a %-d %b %Y, %H:%M %Z"),
+            Grain::Day => ("%-d %b", "%a %-d %b %Y"),
+            Grain::Week => ("%-d %b", "Week of %-d %b %Y"),
+            Grain::Month => ("%b %Y", "%B %Y"),
+        };
+        (self.written(start, short), self.written(start, full))
+    }
+
+    fn written(&self, at: UnixMicros, format: &str) -> String {
+        let zoned = at.to_timestamp().to_zoned(self.zone.clone());
+        strtime::format(format, &zoned).unwrap_or_default()
     }
 }
 

@@ -1,13 +1,21 @@
 //! One file per page: what it asks the ledger for and how its template's figures are made. Pages
 //! must never know SQL or where sessions are kept.
 
+pub(crate) mod alerts;
+pub(crate) mod budgets;
+pub(crate) mod docs;
+pub(crate) mod explore;
 pub(crate) mod health;
+pub(crate) mod keys;
 mod layout;
 pub(crate) mod login;
 pub(crate) mod overview;
 pub(crate) mod problem;
+pub(crate) mod request;
+pub(crate) mod requests;
 pub(crate) mod statement;
 pub(crate) mod statements;
+mod terms;
 
 use askama::Template;
 use axum::extract::{FromRequestParts, Query};

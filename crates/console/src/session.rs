@@ -1,6 +1,7 @@
-//! The session cookie: how a request shows who sent it.
+//! The session's token, in a cookie or given by a program: how a request shows who sent it.
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 
@@ -22,13 +23,34 @@ impl FromRequestParts<ConsoleState> for SignedIn {
         parts: &mut Parts,
         state: &ConsoleState,
     ) -> Result<Self, ConsoleError> {
-        let jar = CookieJar::from_headers(&parts.headers);
-        let token = jar
-            .get(cookie_name(&state.settings.public_url))
-            .map(|cookie| cookie.value())
-            .filter(|token| !token.is_empty() && token.len() <= TOKEN_BYTES_MAX)
-            .ok_or(ConsoleError::NotSignedIn)?;
-        let session = state.access.session(token).await?;
+        match parts.extensions.get::<Self>() {
+            Some(signed_in) => Ok(signed_in.clone()),
+            None => Self::with_cookie(state, &parts.headers).await,
+        }
+    }
+}
+
+impl SignedIn {
+    /// Whoever the session's cookie belongs to.
+    pub(crate) async fn with_cookie(
+        state: &ConsoleState,
+        headers: &HeaderMap,
+    ) -> Result<Self, ConsoleError> {
+        let jar = CookieJar::from_headers(headers);
+        let cookie = jar.get(cookie_name(&state.settings.public_url));
+        let token = cookie.map(|cookie| cookie.value()).ok_or(ConsoleError::NotSignedIn)?;
+        Self::with_token(state, token).await
+    }
+
+    /// Whoever a session's token belongs to.
+    pub(crate) async fn with_token(
+        state: &ConsoleState,
+        token: &str,
+    ) -> Result<Self, ConsoleError> {
+        if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
+            return Err(ConsoleError::NotSignedIn);
+        }
+        let session = state.sources.access.session(token).await?;
         session
             .filter(|session| state.now() < session.expires_at)
             .map(Self)

@@ -1,21 +1,26 @@
-//! What every handler shares: the three things read from, the clock, and a few settings.
+//! What every handler shares: the sources, the clock, and a few settings.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use units::{BillingPeriod, BillingZone, Clock, UnixMicros};
 
+use crate::desk::Desk;
 use crate::error::ConsoleError;
 use crate::ledger::LedgerError;
 use crate::moments::Moments;
-use crate::{Access, BudgetBoard, Ledger, PublicUrl};
+use crate::replay::Replays;
+use crate::{PublicUrl, Sources};
 
 /// Ledger queries under way at once: they compete with the committer for cores, so more would only
 /// make each slower.
 const LEDGER_READS_MAX: usize = 4;
 /// Longest wait for a ledger query, its turn included.
 const LEDGER_WAIT: Duration = Duration::from_secs(20);
+
+/// Gateways that may wait for a snapshot at once: each holds a connection and a timer.
+const POLLS_MAX: usize = 1_024;
 
 /// How this console is reached and what it is called.
 #[derive(Debug, Clone)]
@@ -31,25 +36,26 @@ pub struct ConsoleSettings {
 /// Everything a handler needs; cheap to clone.
 #[derive(Clone)]
 pub struct ConsoleState {
-    pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) access: Arc<dyn Access>,
-    pub(crate) budgets: Arc<dyn BudgetBoard>,
+    pub(crate) sources: Arc<Sources>,
     pub(crate) settings: Arc<ConsoleSettings>,
+    /// What was answered lately to changes that may be asked for twice.
+    pub(crate) replays: Arc<Replays>,
     clock: Arc<dyn Clock>,
     reads: Arc<Semaphore>,
+    polls: Arc<Semaphore>,
 }
 
 impl ConsoleState {
     /// A console over these sources.
-    pub fn new(
-        ledger: Arc<dyn Ledger>,
-        access: Arc<dyn Access>,
-        budgets: Arc<dyn BudgetBoard>,
-        clock: Arc<dyn Clock>,
-        settings: ConsoleSettings,
-    ) -> Self {
-        let reads = Arc::new(Semaphore::new(LEDGER_READS_MAX));
-        Self { ledger, access, budgets, settings: Arc::new(settings), clock, reads }
+    pub fn new(sources: Sources, settings: ConsoleSettings, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            sources: Arc::new(sources),
+            settings: Arc::new(settings),
+            replays: Arc::default(),
+            clock,
+            reads: Arc::new(Semaphore::new(LEDGER_READS_MAX)),
+            polls: Arc::new(Semaphore::new(POLLS_MAX)),
+        }
     }
 
     /// The present instant.
@@ -65,6 +71,16 @@ impl ConsoleState {
     /// The month the present lies in.
     pub(crate) fn current_period(&self) -> BillingPeriod {
         BillingPeriod::containing(self.now(), &self.settings.zone)
+    }
+
+    /// What keys, incidents and deliveries are kept in; not found in a console without.
+    pub(crate) fn desk(&self) -> Result<&Desk, ConsoleError> {
+        self.sources.desk.as_ref().ok_or(ConsoleError::NotFound("page"))
+    }
+
+    /// A place among the gateways that wait for a snapshot; `None` when too many do.
+    pub(crate) fn poll(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.polls).try_acquire_owned().ok()
     }
 
     /// Waits for a ledger query, in turn and not for ever.

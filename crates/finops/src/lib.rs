@@ -1,17 +1,33 @@
-//! Statements and allocation: what finance reads, computed in integers.
+//! Statements, allocation, and what is unusual: what finance reads, computed in integers.
 //!
-//! Pure functions over figures someone else read. This crate must never know HTTP, SQL, a file or the
-//! present time.
+//! Pure functions over figures someone else read, and the budget authority, which reads and writes its
+//! own. This crate must never know HTTP, SQL or a file, and but for the authority not the present time.
 #![deny(clippy::float_arithmetic)]
 
+mod authority;
+mod baseline;
+mod decompose;
+mod detect;
 mod error;
 mod forecast;
+mod incident;
 mod rounding;
 mod spreadsheet;
 mod statement;
 
+pub use authority::{Authority, AuthorityError, AuthorityOptions, Drift};
+pub use baseline::{Baseline, Expected, HOUR_US, HourPoint, POINTS_MIN, Span};
+pub use decompose::{Decomposition, Driver, DriverBy, LineChange, Moved, Use, drivers};
+pub use detect::{
+    BURN_WINDOW_US, BudgetRule, BudgetUse, BurnRule, Gauge, Measured, Reading, SpendRule, Unpriced,
+    budget, burn_rate, since, stalled, team_spend, unpriced,
+};
 pub use error::FinopsError;
 pub use forecast::{Change, run_rate};
+pub use incident::{
+    BudgetLeft, Direction, Evidence, ExpectedRange, Finding, IncidentFigures, Known, Level,
+    Manners, Rule, RuleError, StallKind, Step, course, impact_step,
+};
 pub use rounding::{Rounded, largest_remainder};
 pub use spreadsheet::neutralise;
 pub use statement::{

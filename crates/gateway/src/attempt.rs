@@ -70,10 +70,13 @@ pub(crate) async fn exchange(
 ) -> Result<Answering, Halt> {
     let mut is_fresh = false;
     loop {
-        let Connected { mut session, peer, is_reused } = match upstream.connect(is_fresh).await {
-            Ok(connected) => connected,
-            Err(reason) => return Err(unreachable(upstream, &reason)),
-        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Connected { mut session, peer, is_reused } =
+            match timeout(left, upstream.connect(is_fresh)).await {
+                Ok(Ok(connected)) => connected,
+                Ok(Err(reason)) => return Err(unreachable(upstream, &reason)),
+                Err(_) => return Err(unreachable(upstream, "no connection in time")),
+            };
         session.set_write_timeout(Some(WRITE_TIME_MAX));
         let exchanged = tokio::select! { biased;
             head = send(&mut session, upstream, request, deadline) => head,

@@ -7,16 +7,17 @@ use bytes::Bytes;
 use dialects::{Encoded, Peek, ReplyContext, StreamTranscoder, Usage};
 use events::{Dialect, ErrorClass};
 use pingora_core::protocols::http::ServerSession;
-use policy::{Admission, Key, OnClientGone, Plan, Reservation, Target};
+use policy::{Key, OnClientGone, Plan, Target};
 use pricing::Query;
 use tokio::time::Instant;
 
+use crate::admit::Held;
 use crate::attempt::{Answering, Halt, exchange, garbage, read_error};
 use crate::body::MemoryShare;
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::ledger::{Billable, Ending, Ledger, Opening, spool_full};
-use crate::quote::Ask;
+use crate::in_force::InForce;
+use crate::ledger::{Billable, Ending, Ledger, Opening, Pricing, spool_full};
 use crate::reply::{Headers, base_headers, header, write};
 use crate::upstream::Upstream;
 use crate::{plain, stream};
@@ -25,10 +26,33 @@ use crate::{plain, stream};
 pub(crate) struct Call {
     pub(crate) body: Bytes,
     pub(crate) peek: Peek,
-    pub(crate) key: Arc<Key>,
+    pub(crate) who: Who,
     pub(crate) plan: Plan,
     /// Upper bound of the input, tokens.
     pub(crate) input_tokens_max: u64,
+    /// What the request is decided from, whatever is put in force meanwhile.
+    pub(crate) in_force: Arc<InForce>,
+    /// When the client no longer wants a first byte.
+    pub(crate) wanted_until: Option<Instant>,
+}
+
+/// Who spends.
+pub(crate) struct Who {
+    pub(crate) key: Arc<Key>,
+    pub(crate) user: Option<String>,
+    pub(crate) customer: Option<String>,
+}
+
+impl Call {
+    /// The earlier of an instant and the end of the client's patience.
+    pub(crate) fn at_most(&self, instant: Instant) -> Instant {
+        self.wanted_until.map_or(instant, |until| until.min(instant))
+    }
+
+    /// Whether the client no longer wants a first byte.
+    pub(crate) fn is_late(&self) -> bool {
+        self.wanted_until.is_some_and(|until| Instant::now() >= until)
+    }
 }
 
 /// The client of one request, and what is kept for it.
@@ -59,12 +83,14 @@ impl Engine {
         reason: String,
     ) -> Result<Option<u16>, Failure> {
         let ledger = &mut *client.ledger;
-        let upstream = self.upstreams.get(&target.provider).ok_or_else(|| {
-            let message = format!("provider `{}` is not configured", target.provider);
+        let upstream = call.in_force.upstreams.get(&target.provider).ok_or_else(|| {
+            let message = format!("provider `{}` cannot be used on this gateway", target.provider);
             Failure::upstream(ErrorClass::UpstreamConnect, 503, "provider_unknown", message)
         })?;
+        let Held { reservation, output_tokens_max, remaining } =
+            self.reserve(ledger, call, (target, upstream)).await?;
+        // After the money: whoever waits for a lease takes no room from those who have theirs.
         let slot = self.accounting.spool.reserve().map_err(|_| spool_full())?;
-        let (reservation, output_tokens_max) = self.reserve(ledger, call, target, upstream)?;
         let encoded = dialects::encode_request(
             Dialect::OpenaiChat,
             &call.body,
@@ -82,7 +108,10 @@ impl Engine {
         ledger.open(Opening {
             slot,
             reservation,
-            prices: upstream.provider.prices.clone(),
+            pricing: Pricing {
+                book: Arc::clone(&call.in_force.prices),
+                provider: upstream.provider.prices.clone(),
+            },
             provider: target.provider.clone(),
             model: target.model.clone(),
             dialect_out: upstream.provider.dialect,
@@ -91,8 +120,9 @@ impl Engine {
             body: call.body.clone(),
         })?;
         let ttfb_ms = target.ttfb_timeout_ms.unwrap_or(upstream.provider.ttfb_timeout_ms);
-        let deadline = Instant::now() + Duration::from_millis(ttfb_ms);
-        let headers = self.headers(ledger, target, clamp, &encoded.dropped);
+        let deadline = call.at_most(Instant::now() + Duration::from_millis(ttfb_ms));
+        let mut headers = self.headers(ledger, target, clamp, &encoded.dropped);
+        headers.extend(remaining.map(|left| header("x-tollgate-budget-remaining-usd", left)));
         let turn = Turn { engine: self, upstream, call, target, headers, deadline };
         turn.run(client, encoded, copy).await
     }
@@ -117,37 +147,6 @@ impl Engine {
             headers.push(header("x-litellm-model-id", &target.model));
         }
         headers
-    }
-
-    /// Holds what the attempt may cost, on the target it goes to. Beside the hold: the output limit
-    /// that must be sent for the answer to stay within it, where the client's own does not.
-    fn reserve(
-        &self,
-        ledger: &Ledger,
-        call: &Call,
-        target: &Target,
-        upstream: &Upstream,
-    ) -> Result<(Reservation, Option<u64>), Failure> {
-        let route = call.plan.route.name.as_str();
-        let quote = self.accounting.quote(&Ask {
-            prices: &upstream.provider.prices,
-            model: &target.model,
-            at: ledger.received,
-            input_tokens_max: call.input_tokens_max,
-            output_tokens_max: call.peek.max_output_tokens,
-            choices: u64::from(call.peek.choices.max(1)),
-            kind: (call.key.id, route),
-        });
-        let admission =
-            Admission { team: &call.key.team, at: ledger.received, quote: quote.as_ref() };
-        let admitted = self.accounting.treasury.admit(&admission);
-        let reservation = admitted
-            .map_err(|denial| Failure::denied(&denial, self.options.budget_denied_status))?;
-        let assumed = quote.map(|quote| quote.output_tokens_max);
-        let unlimited = assumed.filter(|_| call.peek.max_output_tokens.is_none());
-        let needed = reservation.hold().output_tokens_max.or(unlimited);
-        let sent = needed.filter(|_| reservation.is_guarded());
-        Ok((reservation, sent))
     }
 }
 
@@ -255,9 +254,7 @@ impl Turn<'_> {
         ledger: &mut Ledger,
         body: Bytes,
     ) -> Option<u16> {
-        let now = self.engine.accounting.clock.now();
-        let overhead_us = now.micros_since(ledger.received) - ledger.upstream_us;
-        self.headers.push(header("x-tollgate-overhead-us", overhead_us));
+        self.headers.push(header("x-tollgate-overhead-us", ledger.overhead_us()));
         let pricer = self.pricer(ledger.received);
         let usage = ledger.open_mut().and_then(|open| open.facts.as_ref()?.usage.as_ref());
         if let Some(cost) = usage.and_then(pricer) {
@@ -305,17 +302,18 @@ impl Turn<'_> {
         &self,
         at: units::UnixMicros,
     ) -> impl Fn(&Usage) -> Option<units::Usd> + Send + Sync + use<> {
-        let accounting = Arc::clone(&self.engine.accounting);
+        let book = Arc::clone(&self.call.in_force.prices);
         let provider = self.upstream.provider.prices.clone();
         let model = self.target.model.clone();
         move |usage| {
-            accounting.cost(&Query {
+            let priced = book.price(&Query {
                 provider: &provider,
                 model: &model,
                 at,
                 service_tier: usage.service_tier.as_deref(),
                 meters: &usage.meters,
-            })
+            });
+            priced.map(|priced| priced.cost)
         }
     }
 }

@@ -3,27 +3,27 @@
 //! authenticate, read the body, attribute, plan; then for each target: reserve, encode, attempt;
 //! then answer. Whatever happens, the ledger records it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use dialects::{ModelEntry, Peek};
 use events::{Dialect, ErrorClass, UsageEvent};
 use http::Method;
 use pingora_core::protocols::http::ServerSession;
-use policy::{Claims, Key, Plan, Snapshot};
+use policy::{Claims, Key, Plan};
+use tokio::time::Instant;
 
 use crate::accounting::Accounting;
 use crate::auth::authenticate;
 use crate::body::{self, BodyLimits, BodyMemory};
-use crate::call::{Call, Client};
+use crate::call::{Call, Client, Who};
+use crate::current::Current;
 use crate::drain::Drain;
 use crate::failure::Failure;
 use crate::fingerprint::fingerprint;
+use crate::leases::Leases;
 use crate::ledger::{Ledger, draft};
-use crate::upstream::Upstream;
-use crate::{probe, quote, reply, telemetry};
+use crate::{bound, probe, quote, reply, telemetry};
 
 /// Longest wait for a client to take more of its answer; one that does not has left.
 const CLIENT_WRITE_TIME_MAX: Duration = Duration::from_secs(60);
@@ -46,12 +46,12 @@ pub struct EngineOptions {
 pub struct Engine {
     /// Limits and switches.
     pub options: EngineOptions,
-    /// Keys, routes and budgets in force.
-    pub snapshot: Arc<ArcSwap<Snapshot>>,
-    /// Providers by id.
-    pub upstreams: BTreeMap<String, Upstream>,
+    /// Keys, routes, providers and prices in force.
+    pub current: Arc<Current>,
     /// The books.
     pub accounting: Arc<Accounting>,
+    /// What this gateway may spend.
+    pub leases: Arc<Leases>,
     /// Memory of all bodies.
     pub memory: Arc<BodyMemory>,
     /// Whether the gateway is stopping.
@@ -85,13 +85,13 @@ impl Engine {
             ledger.refuse(&failure);
             reply::fail(down, ledger, Dialect::OpenaiChat, &failure).await;
         }
-        let total_us = self.accounting.clock.now().micros_since(ledger.received);
-        telemetry::answered(total_us - ledger.upstream_us);
+        telemetry::answered(ledger.overhead_us());
     }
 
     async fn models(&self, down: &mut ServerSession, ledger: &mut Ledger) -> Result<(), Failure> {
-        let snapshot = self.snapshot.load();
-        let key = authenticate(down, &snapshot, ledger.received)?;
+        let in_force = self.current.load();
+        let snapshot = &in_force.snapshot;
+        let key = authenticate(down, snapshot, ledger.received)?;
         let entry = |name: &str| ModelEntry {
             id: name.to_owned(),
             created_unix_s: 0,
@@ -108,12 +108,14 @@ impl Engine {
             down.set_keepalive(None);
             return Err(stopping());
         }
-        let snapshot = self.snapshot.load_full();
-        let key = authenticate(down, &snapshot, ledger.received)?;
+        let began = Instant::now();
+        let in_force = self.current.load();
+        let key = authenticate(down, &in_force.snapshot, ledger.received)?;
         // From here on a refusal has an owner and is recorded.
         let mut event = draft(ledger.request_id, ledger.received, Claims::default().resolve(&key));
         ledger.draft = Some(event.clone());
         require_json(down)?;
+        let wait = bound::asked(&down.req_header().headers)?;
         let mut share = self.memory.share();
         let limits = BodyLimits {
             bytes_max: self.options.body_bytes_max,
@@ -131,14 +133,23 @@ impl Engine {
         })?;
         describe(&mut event, down, &peek, &key);
         ledger.draft = Some(event.clone());
-        let plan = snapshot.plan(&key, &peek.model).map_err(|error| Failure::route(&error))?;
+        let plan =
+            in_force.snapshot.plan(&key, &peek.model).map_err(|error| Failure::route(&error))?;
         event.decision.route = Some(plan.route.name.clone());
         event.decision.strategy = Some(plan.strategy.to_owned());
         (event.privacy.prompt_hash, event.privacy.template_hash) =
             fingerprint(&body, &self.accounting.hash_key);
+        let events::Attribution { user, customer, .. } = event.attribution.clone();
         ledger.draft = Some(event);
-        let input_tokens_max = quote::input_tokens_max(&body);
-        let call = Call { body, peek, key, plan, input_tokens_max };
+        let call = Call {
+            input_tokens_max: quote::input_tokens_max(&body),
+            body,
+            peek,
+            who: Who { key, user, customer },
+            plan,
+            in_force,
+            wanted_until: wait.and_then(|wait| began.checked_add(wait)),
+        };
         self.answer(&mut Client { down, ledger, share: &mut share }, &call).await
     }
 
@@ -146,6 +157,9 @@ impl Engine {
     async fn answer(&self, client: &mut Client<'_>, call: &Call) -> Result<(), Failure> {
         let mut failures: Vec<(String, Failure)> = Vec::new();
         for target in &call.plan.route.targets {
+            if call.is_late() {
+                break;
+            }
             let reason = match failures.last() {
                 None => "first".to_owned(),
                 Some((_, failure)) => format!("failover:{}", failure.class),
@@ -160,6 +174,9 @@ impl Engine {
                 }
                 Err(failure) => return Err(failure),
             }
+        }
+        if failures.is_empty() && call.is_late() {
+            return Err(too_late());
         }
         Err(exhausted(failures, &call.plan))
     }
@@ -227,6 +244,15 @@ fn stopping() -> Failure {
             "this gateway is stopping: try again",
         )
     }
+}
+
+fn too_late() -> Failure {
+    Failure::new(
+        ErrorClass::UpstreamTimeout,
+        504,
+        "request_timeout",
+        "the time the client allows was over before a provider could be asked",
+    )
 }
 
 /// The last failure speaks for all; what each target said is kept beside it.

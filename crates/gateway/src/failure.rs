@@ -2,7 +2,7 @@
 
 use dialects::{ErrorBody, RequestError, UpstreamError};
 use events::ErrorClass;
-use policy::{Denial, DenialCause, RouteError};
+use policy::{Denial, DenialCause, Refusal, RouteError};
 use serde_json::{Value, json};
 
 /// Longest message of a provider passed on, characters.
@@ -81,9 +81,22 @@ impl Failure {
         Self { param: Some("model".to_owned()), ..failure }
     }
 
-    /// A budget refused. Another target may be cheaper, so the next one is still asked.
-    pub(crate) fn denied(denial: &Denial, status: u16) -> Self {
+    /// A budget refused, or nobody could say whether it would. Another target may be cheaper, so the
+    /// next one is still asked. `status` is told for a refusal.
+    pub(crate) fn refused(refusal: &Refusal, status: u16) -> Self {
+        match refusal {
+            Refusal::Denied(denial) => Self::denied(denial, status),
+            Refusal::Short => Self::authority_away("the budgets of this request are not known yet"),
+        }
+    }
+
+    fn denied(denial: &Denial, status: u16) -> Self {
         let budget = &denial.budget;
+        let metadata = json!({
+            "budget_id": budget.id, "budget": budget.name, "scope": budget.scope,
+            "window": budget.window, "limit_usd": budget.limit, "spent_usd": budget.spent,
+            "reserved_usd": budget.reserved, "resets_at": budget.resets_at.to_string(),
+        });
         let (code, why) = match denial.cause {
             DenialCause::Exhausted => ("budget_exceeded", "has no room left for this request"),
             DenialCause::NeverFits => {
@@ -91,6 +104,12 @@ impl Failure {
             }
             DenialCause::Unpriced => {
                 ("model_unpriced", "counts known amounts only and this model has no price")
+            }
+            // Not a refusal: there may well be money, only nobody who may promise it.
+            DenialCause::AuthorityAway => {
+                let which = format!("budget `{}` of {}", budget.name, budget.scope);
+                let failure = Self::authority_away(&which);
+                return Self { metadata: Some(Box::new(metadata)), ..failure };
             }
         };
         let message = format!(
@@ -102,13 +121,18 @@ impl Failure {
             budget.reserved,
             budget.resets_at,
         );
-        let metadata = json!({
-            "budget_id": budget.id, "budget": budget.name, "scope": budget.scope, "window": "month",
-            "limit_usd": budget.limit, "spent_usd": budget.spent, "reserved_usd": budget.reserved,
-            "resets_at": budget.resets_at.to_string(),
-        });
         let failure = Self::upstream(ErrorClass::BudgetExceeded, status, code, message);
         Self { metadata: Some(Box::new(metadata)), ..failure }
+    }
+
+    fn authority_away(which: &str) -> Self {
+        let message = format!(
+            "the budget authority did not answer in time and this gateway holds too little of {which}: try again in a second"
+        );
+        Self {
+            retry_after_s: Some(1),
+            ..Self::upstream(ErrorClass::Overloaded, 503, "budget_authority_unavailable", message)
+        }
     }
 
     /// A provider answered with an error. Its own status is kept where the request is at fault;

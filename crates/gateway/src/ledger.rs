@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::telemetry;
 
 use attempt::EndedAttempt;
-pub(crate) use attempt::{Billable, Ending, OpenAttempt, Opening};
+pub(crate) use attempt::{Billable, Ending, OpenAttempt, Opening, Pricing};
 
 /// The books of one request.
 pub(crate) struct Ledger {
@@ -39,6 +39,8 @@ pub(crate) struct Ledger {
     pub(crate) attempts: u16,
     /// Time spent waiting for providers, microseconds.
     pub(crate) upstream_us: i64,
+    /// Time spent waiting for leases, microseconds.
+    pub(crate) lease_us: i64,
 }
 
 impl Ledger {
@@ -53,7 +55,14 @@ impl Ledger {
             received,
             attempts: 0,
             upstream_us: 0,
+            lease_us: 0,
         }
+    }
+
+    /// Time the gateway itself has taken so far, microseconds.
+    pub(crate) fn overhead_us(&self) -> i64 {
+        let total_us = self.accounting.clock.now().micros_since(self.received);
+        total_us - self.upstream_us - self.lease_us
     }
 
     /// The attempt under way.
@@ -68,7 +77,7 @@ impl Ledger {
         let mut event = draft.clone();
         event.ids.attempt = self.attempts + 1;
         let mut attempt = OpenAttempt::new(opening, event);
-        let intent = attempt.intent(&self.accounting);
+        let intent = attempt.intent();
         attempt.slot.open(&intent).map_err(|error| {
             tracing::error!(%error, "spool refused an intent");
             spool_full()

@@ -2,11 +2,9 @@
 
 use events::{Meter, Meters};
 use memchr::memmem;
-use policy::Quote;
-use pricing::Query;
+use policy::{OutputHistory, Quote};
+use pricing::{PriceBook, Query};
 use units::{KeyId, UnixMicros, Usd};
-
-use crate::accounting::Accounting;
 
 /// Output assumed possible where neither the client nor the catalog names a limit. Lower than any
 /// current model's own limit, so that sending it upstream is accepted.
@@ -35,27 +33,26 @@ pub(crate) struct Ask<'a> {
     pub(crate) kind: (KeyId, &'a str),
 }
 
-impl Accounting {
-    /// The quote for one target; `None` when its model has no price.
-    pub(crate) fn quote(&self, ask: &Ask<'_>) -> Option<Quote> {
-        let input = Meters::NONE.with(Meter::InputText, ask.input_tokens_max);
-        let cost = |meters: &Meters| {
-            let Ask { prices: provider, model, at, .. } = *ask;
-            self.cost(&Query { provider, model, at, service_tier: None, meters })
-        };
-        let fixed = cost(&input)?;
-        let with_output = cost(&input.with(Meter::OutputText, 1_000_000))?;
-        let limits = self.prices.limits(ask.prices, ask.model);
-        let of_context = limits.context_tokens.map_or(u64::MAX, |tokens| tokens / 2);
-        let ceiling = limits.output_tokens.unwrap_or(OUTPUT_TOKENS_UNKNOWN.min(of_context));
-        let usual = self.outputs.usual((ask.kind, ask.model));
-        Some(Quote {
-            fixed,
-            output_per_million: Usd::from_pico((with_output - fixed).pico()).times(ask.choices),
-            output_tokens_max: ask.output_tokens_max.unwrap_or(ceiling),
-            output_tokens_usual: usual,
-        })
-    }
+/// The quote for one target; `None` when its model has no price.
+pub(crate) fn quote(prices: &PriceBook, outputs: &OutputHistory, ask: &Ask<'_>) -> Option<Quote> {
+    let input = Meters::NONE.with(Meter::InputText, ask.input_tokens_max);
+    let cost = |meters: &Meters| {
+        let Ask { prices: provider, model, at, .. } = *ask;
+        let query = Query { provider, model, at, service_tier: None, meters };
+        prices.price(&query).map(|priced| priced.cost)
+    };
+    let fixed = cost(&input)?;
+    let with_output = cost(&input.with(Meter::OutputText, 1_000_000))?;
+    let limits = prices.limits(ask.prices, ask.model);
+    let of_context = limits.context_tokens.map_or(u64::MAX, |tokens| tokens / 2);
+    let ceiling = limits.output_tokens.unwrap_or(OUTPUT_TOKENS_UNKNOWN.min(of_context));
+    let usual = outputs.usual((ask.kind, ask.model));
+    Some(Quote {
+        fixed,
+        output_per_million: Usd::from_pico((with_output - fixed).pico()).times(ask.choices),
+        output_tokens_max: ask.output_tokens_max.unwrap_or(ceiling),
+        output_tokens_usual: usual,
+    })
 }
 
 /// An upper bound of the tokens of a request's body: half a token a byte (text in any script stays

@@ -1,5 +1,7 @@
 //! What is counted for operators. Labels are closed sets: never a key, a team or a customer.
 
+use std::time::Duration;
+
 use events::{ErrorClass, UsageEvent};
 use metrics::{counter, gauge, histogram};
 use units::Usd;
@@ -29,6 +31,12 @@ pub(crate) fn answered(overhead_us: i64) {
     counter!("tollgate_requests_total").increment(1);
     let micros = u32::try_from(overhead_us.max(0)).unwrap_or(u32::MAX);
     histogram!("tollgate_overhead_seconds").record(f64::from(micros) / 1e6);
+}
+
+/// Counts one wait for a lease, which is not the gateway's own time.
+pub(crate) fn waited_for_lease(wait: Duration, outcome: &'static str) {
+    counter!("tollgate_lease_waits_total", "outcome" => outcome).increment(1);
+    histogram!("tollgate_lease_wait_seconds").record(wait.as_secs_f64());
 }
 
 /// An amount as the float that metrics are made of; never used for anything else.

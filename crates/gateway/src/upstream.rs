@@ -11,10 +11,13 @@ use events::Dialect;
 use pingora_core::connectors::{ConnectorOptions, http::Connector};
 use pingora_core::protocols::ALPN;
 use pingora_core::protocols::http::client::HttpSession;
+use pingora_core::protocols::http::v1::client::HttpSession as H1Session;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_http::RequestHeader;
 use tokio::sync::Mutex;
 use units::{Clock, Secret, UnixMicros};
+
+use crate::cork::Corked;
 
 /// How long resolved addresses are used before they are looked up again, microseconds.
 const ADDRESS_AGE_US_MAX: i64 = 30_000_000;
@@ -31,7 +34,7 @@ const GROUP_NEVER_POOLED: u64 = u64::MAX;
 const H2_STREAMS_MAX: usize = 128;
 
 /// A provider as configured.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
     /// Id, as routes name it.
     pub name: String,
@@ -146,6 +149,7 @@ impl Upstream {
                     if index > 0 {
                         self.prefer(address);
                     }
+                    let session = if is_reused { session } else { corked(session, &peer) };
                     // Of HTTP/2 the connection itself stays in the group it was made in.
                     let is_h1 = matches!(session, HttpSession::H1(_));
                     let peer = if is_h1 { peer } else { wanted };
@@ -241,6 +245,17 @@ impl Upstream {
             header.insert_header(*name, value)?;
         }
         Ok(Box::new(header))
+    }
+}
+
+/// A new connection that will send heads together with bodies; HTTP/2 frames them by itself.
+fn corked(session: HttpSession, peer: &HttpPeer) -> HttpSession {
+    match session {
+        HttpSession::H1(session) => {
+            let stream = Box::new(Corked::new(session.into_inner()));
+            HttpSession::H1(H1Session::new_with_options(stream, peer))
+        }
+        other => other,
     }
 }
 

@@ -1,10 +1,9 @@
 -- How recent the table is.
 -- grain: one row
--- units: rows, instants UTC (received_at by the gateway's clock, ingested_at by the committer's)
+-- units: instants UTC (received_at by the gateway's clock, ingested_at by the committer's)
 -- source: usage, every row of the days asked for
 -- parameters: $first_day, $last_day (UTC days)
 SELECT
-    COUNT(*) AS usage_rows,
     MAX(received_at) AS received_at,
     MAX(ingested_at) AS ingested_at
 FROM usage

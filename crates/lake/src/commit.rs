@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use deltalake::kernel::transaction::{CommitData, TransactionError};
@@ -19,12 +19,8 @@ use uuid::Uuid;
 
 use crate::files::{self, DayBatch};
 use crate::schema::PARTITION;
-use crate::table::{CHECKPOINT_EVERY, Reader};
+use crate::table::{CHECKPOINT_EVERY, Reader, TRUST};
 use crate::{LakeError, LakeRow, checkpoint, columns};
-
-/// How long a version seen is taken to be near the end of the log. A writer that slept longer looks
-/// again, since the entry after it may be cleaned away, and its place must not be taken twice.
-const TRUST: Duration = Duration::from_secs(600);
 
 /// Writers remembered; more are looked up in the table again.
 const APPS_MAX: usize = 1_024;
@@ -119,9 +115,14 @@ impl Writer {
             return Ok(done);
         }
         let store = self.reader.log_store().object_store(None);
+        let started = Instant::now();
         let adds = files::write(store.as_ref(), &append.days, append.now).await?;
         let entry = log_entry(adds, &append)?;
         let mut tail = self.tail.lock().await;
+        if started.elapsed() >= TRUST {
+            // Vacuum may take files this old that no entry names for those of a writer that died.
+            return Err(LakeError::Overslept(started.elapsed()));
+        }
         let outcome = self.put(&mut tail, &append, entry).await;
         match outcome {
             Ok(Commit::Committed { version }) if version.is_multiple_of(CHECKPOINT_EVERY) => {

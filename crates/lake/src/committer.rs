@@ -31,7 +31,7 @@ pub struct CommitterOptions {
 
 impl Default for CommitterOptions {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(2), frames_max: 20_000 }
+        Self { interval: Duration::from_secs(1), frames_max: 20_000 }
     }
 }
 

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -188,6 +189,38 @@ pub(crate) fn create_dirs(dir: &FsPath) -> io::Result<()> {
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(dir: &FsPath) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// Removes staged files older than an instant (milliseconds since 1970) anywhere below a directory:
+/// their writers are gone.
+pub(crate) fn sweep_staged(dir: &FsPath, before_ms: i64) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            sweep_staged(&path, before_ms)?;
+        } else if is_staged(&path) && modified_ms(&path).is_some_and(|ms| ms < before_ms) {
+            // Whoever was faster has done the same.
+            let _ = fs::remove_file(&path);
+        }
+    }
+    Ok(())
+}
+
+/// When the youngest file of a directory was written, milliseconds since 1970.
+pub(crate) fn newest_ms(dir: &FsPath) -> Option<i64> {
+    fs::read_dir(dir).ok()?.filter_map(|entry| modified_ms(&entry.ok()?.path())).max()
+}
+
+fn is_staged(path: &FsPath) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.rsplit_once('#')
+        .is_some_and(|(_, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn modified_ms(path: &FsPath) -> Option<i64> {
+    let modified = fs::metadata(path).ok()?.modified().ok()?;
+    i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use datafusion::error::DataFusionError;
 use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::TransactionError;
+use parquet::errors::ParquetError;
 
 /// An error of the lake.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,12 @@ pub enum LakeError {
     /// The Delta log could not be read or written.
     #[error("the usage table could not be read or written: {0}")]
     Delta(#[source] Box<DeltaTableError>),
+    /// A writer stood still for so long between its files and its log entry that it must start anew.
+    #[error("a commit was interrupted for {} s and starts anew", .0.as_secs())]
+    Overslept(Duration),
+    /// A file of a table could not be read: the reader's view of the log is old, or it is damaged.
+    #[error("a file of the lake cannot be read: {0}")]
+    FileLost(String),
     /// Rows could not be turned into columns or files, or back.
     #[error("columnar data could not be converted: {0}")]
     Columnar(String),
@@ -83,6 +90,8 @@ impl LakeError {
         matches!(
             self,
             LakeError::TableChanged { .. }
+                | LakeError::Overslept(_)
+                | LakeError::FileLost(_)
                 | LakeError::Delta(_)
                 | LakeError::Io { .. }
                 | LakeError::Spool(_)
@@ -112,9 +121,29 @@ impl LakeError {
                 "the query needs more memory than it may take: narrow its dates or group less";
             return LakeError::Query(text.to_owned());
         }
+        if is_lost_file(error) {
+            return LakeError::FileLost(error.strip_backtrace());
+        }
         let text = error.strip_backtrace();
-        LakeError::Query(text.lines().next().unwrap_or("the query failed").to_owned())
+        // What wraps an error is the name of a step of ours, which tells the writer nothing.
+        let cause = text.rsplit("caused by\n").next().unwrap_or_default();
+        LakeError::Query(cause.lines().next().unwrap_or("the query failed").to_owned())
     }
+}
+
+/// Whether a file was not there or could not be decoded, however deep the engine wrapped that.
+fn is_lost_file(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. })) {
+            return true;
+        }
+        if matches!(error.downcast_ref(), Some(ParquetError::General(_) | ParquetError::EOF(_))) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl From<DeltaTableError> for LakeError {

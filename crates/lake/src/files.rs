@@ -30,7 +30,22 @@ const HIGH_CARDINALITY: &[&str] =
 /// Compression level of files that are read soon and rewritten later.
 const ZSTD_HOT: i32 = 1;
 
+/// Compression level of files that are written once and kept.
+const ZSTD_KEPT: i32 = 3;
+/// Rows of a row group of files that are kept.
+const GROUP_ROWS: usize = 131_072;
+
 static HOT: LazyLock<WriterProperties> = LazyLock::new(|| writer_properties(ZSTD_HOT));
+
+/// How rewritten files are laid out: a request is found through a filter in each row group.
+pub(crate) static COMPACTED: LazyLock<WriterProperties> = LazyLock::new(|| {
+    writer_properties(ZSTD_KEPT)
+        .into_builder()
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_column_bloom_filter_enabled(ColumnPath::from("request_id"), true)
+        .set_column_bloom_filter_max_ndv(ColumnPath::from("request_id"), GROUP_ROWS as u64)
+        .build()
+});
 
 /// How the columns are laid out in Parquet, at a zstd level.
 pub(crate) fn writer_properties(zstd: i32) -> WriterProperties {
@@ -99,7 +114,8 @@ pub(crate) async fn write(
     Ok(adds)
 }
 
-fn date_text(day: i32) -> String {
+/// A day, counted from 1970-01-01 UTC, as text.
+pub(crate) fn date_text(day: i32) -> String {
     let midnight = UnixMicros::new(i64::from(day).saturating_mul(86_400_000_000));
     BillingZone::UTC.date_of(midnight).to_string()
 }
@@ -124,6 +140,11 @@ fn stats(batch: &RecordBatch) -> String {
         .column_by_name("event_hour")
         .and_then(|hours| hours.as_any().downcast_ref::<TimestampMicrosecondArray>())
         .and_then(|hours| Some((min(hours)?, max(hours)?)));
+    stats_of(rows as u64, hours)
+}
+
+/// The same for a file of so many rows that covers these hours, microseconds since 1970.
+pub(crate) fn stats_of(rows: u64, hours: Option<(i64, i64)>) -> String {
     let stats = match hours {
         Some((first, last)) => serde_json::json!({
             "numRecords": rows,
@@ -136,7 +157,7 @@ fn stats(batch: &RecordBatch) -> String {
     stats.to_string()
 }
 
-/// As Delta writes instants; hours are whole, so that milliseconds lose nothing.
-fn instant_text(micros: i64) -> String {
+/// As Delta writes instants; hours and quarters are whole, so that milliseconds lose nothing.
+pub(crate) fn instant_text(micros: i64) -> String {
     UnixMicros::new(micros).to_timestamp().strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }

@@ -5,21 +5,27 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use units::Clock;
 
 use crate::commit::{Append, Commit, Writer};
+use crate::keeper::Keeper;
 use crate::pool::Pool;
-use crate::query::{Params, QueryEngine};
+use crate::query::{Params, QueryEngine, Session};
+use crate::sources::Sources;
 use crate::table::{self, Reader};
 use crate::{LakeError, LakeOptions, LakeRow, QueryResult, columns};
 
 /// Threads commits run on.
 const COMMIT_THREADS: usize = 1;
+/// Threads upkeep runs on, so that it cannot take those of queries.
+const KEEPER_THREADS: usize = 1;
 
 /// A handle to the usage table; clones share one writer, one reader and the lake's own threads.
 #[derive(Clone)]
 pub struct Lake {
     inner: Arc<Inner>,
+    pinned: Option<Arc<Session>>,
 }
 
 struct Inner {
@@ -27,6 +33,10 @@ struct Inner {
     commits: Pool,
     writer: Arc<Writer>,
     queries: QueryEngine,
+    upkeep: Pool,
+    keeper: Arc<Keeper>,
+    /// The version of this process's newest commit.
+    committed: watch::Sender<u64>,
 }
 
 impl fmt::Debug for Lake {
@@ -50,10 +60,14 @@ impl Lake {
                 Box::pin(table::open_or_create(&log_store)).await
             })
             .await?;
-        let reader = Arc::new(Reader::new(table));
-        let writer = Arc::new(Writer::new(Arc::clone(&reader)));
-        let queries = QueryEngine::start(options.limits, reader)?;
-        Ok(Self { inner: Arc::new(Inner { clock, commits, writer, queries }) })
+        let sources = Arc::new(Sources::new(&options.dir, &table, table.log_store())?);
+        let writer = Arc::new(Writer::new(Arc::new(Reader::new(table))));
+        let queries = QueryEngine::start(options.limits, Arc::clone(&sources))?;
+        let upkeep = Pool::start("lake-upkeep", KEEPER_THREADS)?;
+        let keeper = Arc::new(Keeper::new(sources)?);
+        let committed = watch::Sender::new(0);
+        let inner = Inner { clock, commits, writer, queries, upkeep, keeper, committed };
+        Ok(Self { inner: Arc::new(inner), pinned: None })
     }
 
     /// Appends rows under a writer's application id, all of them or none.
@@ -73,7 +87,8 @@ impl Lake {
     ) -> Result<Commit, LakeError> {
         let append = Append::encode(app, rows, last_seq, self.inner.clock.now())?;
         let writer = Arc::clone(&self.inner.writer);
-        self.inner.commits.finish(Box::pin(async move { writer.append(append).await })).await
+        let done = self.inner.commits.finish(Box::pin(async move { writer.append(append).await }));
+        Ok(self.tell(done.await?))
     }
 
     /// [`Lake::commit`] of rows that are not needed afterwards: encoded on the lake's own threads.
@@ -90,7 +105,16 @@ impl Lake {
             drop(rows);
             writer.append(append).await
         };
-        self.inner.commits.finish(Box::pin(commit)).await
+        let done = self.inner.commits.finish(Box::pin(commit)).await?;
+        Ok(self.tell(done))
+    }
+
+    /// Wakes whoever waits for commits.
+    fn tell(&self, commit: Commit) -> Commit {
+        if let Commit::Committed { version } = commit {
+            self.inner.committed.send_replace(version);
+        }
+        commit
     }
 
     /// The highest sequence the table holds for a writer, read from the table itself.
@@ -132,7 +156,42 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Query`] worded for whoever wrote the statement, [`LakeError::TimedOut`].
     pub async fn sql(&self, sql: &str) -> Result<QueryResult, LakeError> {
-        self.inner.queries.run(sql, Params::new()).await
+        self.run(sql, Params::new()).await
+    }
+
+    /// A handle whose queries all read the tables as they are now, so that the figures of one page
+    /// agree. Meant for one page: what it reads may be vacuumed after hours.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn pinned(&self) -> Result<Self, LakeError> {
+        let session = self.inner.queries.open().await?;
+        Ok(Self { inner: Arc::clone(&self.inner), pinned: Some(Arc::new(session)) })
+    }
+
+    /// [`Lake::sql`] with parameters.
+    pub(crate) async fn run(&self, sql: &str, params: Params) -> Result<QueryResult, LakeError> {
+        self.inner.queries.run(self.pinned.clone(), sql, params).await
+    }
+
+    /// Tells of each commit of this process the version it made.
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.inner.committed.subscribe()
+    }
+
+    /// Runs a step of upkeep on threads of its own; it is dropped when the caller stops waiting.
+    pub(crate) async fn keep<T, F, Fut>(&self, step: F) -> Result<T, LakeError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Arc<Keeper>) -> Fut,
+        Fut: Future<Output = Result<T, LakeError>> + Send + 'static,
+    {
+        let step = step(Arc::clone(&self.inner.keeper));
+        self.inner.upkeep.cancellable(Box::pin(step)).await
+    }
+
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.inner.keeper
     }
 
     pub(crate) fn queries(&self) -> &QueryEngine {

@@ -24,10 +24,16 @@ macro_rules! queries {
 queries!(
     /// Totals of a window.
     TOTALS = "totals",
-    /// Cost and requests by day.
+    /// Cost and requests by day of UTC.
     DAILY_TREND = "daily_trend",
+    /// Cost and requests by quarter of an hour.
+    QUARTER_TREND = "quarter_trend",
     /// The largest values of one dimension.
     TOP_BY = "top_by",
+    /// The largest customers.
+    TOP_BY_CUSTOMER = "top_by_customer",
+    /// The largest end users.
+    TOP_BY_USER = "top_by_user",
     /// A team's statement.
     STATEMENT_LINES = "statement_lines",
     /// Price books behind a team's statement.
@@ -38,8 +44,20 @@ queries!(
     FRESHNESS = "freshness",
     /// How much of the usage is priced and attributed.
     COVERAGE = "coverage",
-    /// The newest requests.
-    RECENT_REQUESTS = "recent_requests",
+    /// What the values of one dimension spent by hour.
+    HOURLY_SPEND = "hourly_spend",
+    /// What customers spent by hour.
+    HOURLY_SPEND_BY_CUSTOMER = "hourly_spend_by_customer",
+    /// What end users spent by hour.
+    HOURLY_SPEND_BY_USER = "hourly_spend_by_user",
+    /// What the values of one dimension spent in a short window.
+    RECENT_SPEND = "recent_spend",
+    /// Models used without a price.
+    UNPRICED_MODELS = "unpriced_models",
+    /// What one budget's scope spent, by process.
+    BUDGET_SPEND = "budget_spend",
+    /// Every attempt of one request.
+    REQUEST_ATTEMPTS = "request_attempts",
     /// Every row of some days.
     EXPORT_ROWS = "export_rows",
 );
@@ -47,9 +65,10 @@ queries!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ROLLUP_TABLES;
     use crate::query::{plan, session_config};
     use crate::schema::usage_schema;
-    use crate::window::{Window, instant, limit, text};
+    use crate::window::{Lens, Window, limit, text};
     use datafusion::datasource::empty::EmptyTable;
     use datafusion::prelude::SessionContext;
     use std::sync::Arc;
@@ -71,19 +90,25 @@ mod tests {
         let context = SessionContext::new_with_config(session_config(1));
         let table = Arc::new(EmptyTable::new(usage_schema()));
         context.register_table("usage", table).unwrap();
+        for rollup in ROLLUP_TABLES {
+            context
+                .register_table(rollup.name, Arc::new(EmptyTable::new(rollup.schema())))
+                .unwrap();
+        }
         let window = Window { from: UnixMicros::new(0), to: UnixMicros::new(1) };
         for query in NAMED_QUERIES {
             for header in ["-- grain: ", "-- units: ", "-- source: usage"] {
                 let headed = query.sql.lines().any(|line| line.starts_with(header));
                 assert!(headed, "{} lacks `{header}`", query.name);
             }
-            let mut params = window.params();
+            let mut params = Lens::of_team(window, "search").rolled_params();
             params.extend([
                 ("dimension", text("team")),
                 ("organisation", text("acme")),
-                ("team", text("search")),
+                ("scope", text("team")),
+                ("value", text("search")),
+                ("request_id", text("req_1")),
                 ("limit", limit(5)),
-                ("since", instant(window.from)),
             ]);
             let frame = plan(&context, query.sql, params).await;
             let planned = frame.unwrap_or_else(|e| panic!("{}: {e}", query.name));

@@ -17,7 +17,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::pool::Pool;
-use crate::table::{NAME, Reader};
+use crate::rollup::view;
+use crate::sources::{Rolled, Sources};
+use crate::table::NAME;
 use crate::{LakeError, QueryLimits};
 
 /// Values of a statement's `$name` placeholders.
@@ -56,11 +58,32 @@ pub(crate) struct QueryEngine {
     limits: QueryLimits,
 }
 
-/// Makes a session over the newest version of the table for each query.
+/// Makes a session over the newest version of the tables for each query.
 pub(crate) struct Sessions {
-    runtime: Arc<RuntimeEnv>,
+    contexts: Contexts,
+    sources: Arc<Sources>,
+}
+
+/// Makes empty sessions that share memory and what they have read of files.
+pub(crate) struct Contexts {
+    /// What they share.
+    pub(crate) runtime: Arc<RuntimeEnv>,
     config: SessionConfig,
-    reader: Arc<Reader>,
+}
+
+impl Contexts {
+    pub(crate) fn new(memory_bytes: usize, threads: usize) -> Result<Self, LakeError> {
+        let memory = Arc::new(FairSpillPool::new(memory_bytes));
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(memory)
+            .build_arc()
+            .map_err(|error| LakeError::query(&error))?;
+        Ok(Self { runtime, config: session_config(threads) })
+    }
+
+    pub(crate) fn fresh(&self) -> SessionContext {
+        SessionContext::new_with_config_rt(self.config.clone(), Arc::clone(&self.runtime))
+    }
 }
 
 /// A session and the version of the table it sees.
@@ -72,29 +95,41 @@ pub(crate) struct Session {
 }
 
 impl QueryEngine {
-    pub(crate) fn start(limits: QueryLimits, reader: Arc<Reader>) -> Result<Self, LakeError> {
-        let memory = Arc::new(FairSpillPool::new(limits.memory_bytes));
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(memory)
-            .build_arc()
-            .map_err(|error| LakeError::query(&error))?;
-        let config = session_config(limits.threads);
+    pub(crate) fn start(limits: QueryLimits, sources: Arc<Sources>) -> Result<Self, LakeError> {
+        let contexts = Contexts::new(limits.memory_bytes, limits.threads)?;
         Ok(Self {
             pool: Pool::start("lake-query", limits.threads)?,
             permits: Arc::new(Semaphore::new(limits.concurrent_max.max(1))),
-            sessions: Arc::new(Sessions { runtime, config, reader }),
+            sessions: Arc::new(Sessions { contexts, sources }),
             limits,
         })
     }
 
-    /// Runs one statement and collects its rows up to the limit.
-    pub(crate) async fn run(&self, sql: &str, params: Params) -> Result<QueryResult, LakeError> {
+    /// A session over the tables as they are now.
+    pub(crate) async fn open(&self) -> Result<Session, LakeError> {
+        let sessions = Arc::clone(&self.sessions);
+        self.pool.cancellable(Box::pin(async move { sessions.open(Reading::All).await })).await
+    }
+
+    /// Runs one statement and collects its rows up to the limit; over `pinned` where there is one.
+    pub(crate) async fn run(
+        &self,
+        pinned: Option<Arc<Session>>,
+        sql: &str,
+        params: Params,
+    ) -> Result<QueryResult, LakeError> {
         let (sessions, sql) = (Arc::clone(&self.sessions), sql.to_owned());
         let rows_max = self.limits.rows_max;
         let query = self.with_permit(Box::pin(async move {
-            let session = sessions.open().await?;
-            let frame = plan(&session.context, &sql, params).await?;
-            collect(frame, rows_max).await
+            let first = match pinned {
+                Some(session) => session.answer(&sql, params.clone(), rows_max).await,
+                None => sessions.answer(Reading::All, &sql, params.clone(), rows_max).await,
+            };
+            let Err(LakeError::FileLost(reason)) = first else { return first };
+            // The view of the log was old, or a roll-up is damaged: usage itself tells the same.
+            tracing::debug!(reason, "query runs again without roll-ups");
+            sessions.sources.suspect().await;
+            sessions.answer(Reading::Usage, &sql, params, rows_max).await
         }));
         timeout(self.limits.timeout, query)
             .await
@@ -109,7 +144,8 @@ impl QueryEngine {
         Fut: Future<Output = Result<T, LakeError>> + Send + 'static,
     {
         let sessions = Arc::clone(&self.sessions);
-        self.with_permit(Box::pin(async move { work(sessions.open().await?).await })).await
+        self.with_permit(Box::pin(async move { work(sessions.open(Reading::All).await?).await }))
+            .await
     }
 
     async fn with_permit<T, F>(&self, query: F) -> Result<T, LakeError>
@@ -122,19 +158,52 @@ impl QueryEngine {
     }
 }
 
+/// What the roll-up tables of a session are made of.
+#[derive(Clone, Copy)]
+enum Reading {
+    /// Stored parts, and usage that is not rolled up yet.
+    All,
+    /// Usage alone.
+    Usage,
+}
+
 impl Sessions {
-    async fn open(&self) -> Result<Session, LakeError> {
-        let runtime = Arc::clone(&self.runtime);
-        let context = SessionContext::new_with_config_rt(self.config.clone(), runtime);
-        let table = self.reader.newest().await?;
-        let version = table.version().unwrap_or(0);
-        let provider = table
-            .table_provider()
-            .with_session(Arc::new(context.state()))
-            .await
-            .map_err(|error| LakeError::query(&error))?;
-        context.register_table(NAME, provider).map_err(|error| LakeError::query(&error))?;
-        Ok(Session { context, version })
+    async fn open(&self, reading: Reading) -> Result<Session, LakeError> {
+        let context = self.contexts.fresh();
+        let view = match reading {
+            Reading::All => self.sources.look().await?,
+            Reading::Usage => self.sources.look_at_usage().await?,
+        };
+        self.sources.usage.register(&self.contexts.runtime);
+        if let Rolled::Ready(rolled) = &view.rolled {
+            rolled.generation.mirror.register(&self.contexts.runtime);
+        }
+        let usage = Arc::new(self.sources.usage_files(view.usage.all()));
+        context.register_table(NAME, usage).map_err(|error| LakeError::query(&error))?;
+        view::register(&context, &self.sources, &view)?;
+        Ok(Session { context, version: view.usage.version })
+    }
+
+    async fn answer(
+        &self,
+        reading: Reading,
+        sql: &str,
+        params: Params,
+        rows_max: usize,
+    ) -> Result<QueryResult, LakeError> {
+        self.open(reading).await?.answer(sql, params, rows_max).await
+    }
+}
+
+impl Session {
+    async fn answer(
+        &self,
+        sql: &str,
+        params: Params,
+        rows_max: usize,
+    ) -> Result<QueryResult, LakeError> {
+        let frame = plan(&self.context, sql, params).await?;
+        collect(frame, rows_max).await
     }
 }
 

@@ -1,15 +1,20 @@
 //! The questions pages and statements ask of the usage table, answered in plain values.
 //!
-//! Amounts are sums of what is known; attempts whose cost is unknown are counted beside them. A
+//! Sums over time come from the rolled-up tables and cover whole quarters of an hour: a window is
+//! widened to them ([`crate::Window::in_quarters`]). Amounts are sums of what is known; attempts whose cost is unknown are counted beside them. A
 //! request is counted by its final row, tokens and money by every attempt.
 
 mod overview;
 mod recent;
+mod series;
+mod spend;
 mod statement;
 mod top;
 
 pub use overview::{Coverage, DayTotal, Totals};
-pub use recent::{Freshness, RecentRequest};
+pub use recent::Freshness;
+pub use series::{HourSpend, RecentSpend};
+pub use spend::{HolderSpend, ModelChange, ModelUse, UnpricedModel};
 pub use statement::{StatementLine, TeamSpend};
 pub use top::{Dimension, Ranked};
 
@@ -19,7 +24,12 @@ use crate::rows::Rows;
 use crate::{Lake, LakeError};
 
 impl Lake {
-    async fn ask(&self, query: NamedQuery, params: Params) -> Result<Rows, LakeError> {
-        Rows::read(&self.queries().run(query.sql, params).await?)
+    pub(crate) async fn ask(&self, query: NamedQuery, params: Params) -> Result<Rows, LakeError> {
+        self.ask_sql(query.sql, params).await
+    }
+
+    /// Runs SQL of our own making and reads its rows.
+    pub(crate) async fn ask_sql(&self, sql: &str, params: Params) -> Result<Rows, LakeError> {
+        Rows::read(&self.run(sql, params).await?)
     }
 }

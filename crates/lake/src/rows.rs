@@ -3,7 +3,10 @@
 //! A column that is missing or of another type is a defect of a query file, told by name. Money is
 //! read from decimals, never through a float.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType,
@@ -45,6 +48,14 @@ impl Rows {
         (0..self.batch.num_rows()).map(|row| read(self, row)).collect()
     }
 
+    /// Visits every row with `visit`, which is given the row's number.
+    pub(crate) fn each(
+        &self,
+        mut visit: impl FnMut(&Self, usize) -> Result<(), LakeError>,
+    ) -> Result<(), LakeError> {
+        (0..self.batch.num_rows()).try_for_each(|row| visit(self, row))
+    }
+
     /// Reads the only row of an aggregate over everything.
     pub(crate) fn only<T>(
         &self,
@@ -66,6 +77,60 @@ impl Rows {
     /// Text of a column that has no NULLs.
     pub(crate) fn name(&self, row: usize, name: &str) -> Result<String, LakeError> {
         Ok(self.text(row, name)?.unwrap_or_default())
+    }
+
+    /// One of a closed set of names, `None` for NULL.
+    pub(crate) fn parsed<T: FromStr>(
+        &self,
+        row: usize,
+        name: &str,
+    ) -> Result<Option<T>, LakeError> {
+        let Some(text) = self.text(row, name)? else { return Ok(None) };
+        let unknown = |_| {
+            LakeError::columnar(format!(
+                "`{text}` in column {name} is unknown to this version of Tollgate"
+            ))
+        };
+        text.parse().map(Some).map_err(unknown)
+    }
+
+    /// A map to text; NULL reads as empty.
+    pub(crate) fn texts(
+        &self,
+        row: usize,
+        name: &str,
+    ) -> Result<BTreeMap<String, String>, LakeError> {
+        let (keys, values) = self.entries(row, name)?;
+        let values = values.as_string_opt::<i32>().ok_or_else(|| wrong(name, &values))?;
+        let pair = |at: usize| (keys.value(at).to_owned(), values.value(at).to_owned());
+        Ok((0..keys.len()).filter(|at| values.is_valid(*at)).map(pair).collect())
+    }
+
+    /// A map to counts; NULL reads as empty.
+    pub(crate) fn counts(
+        &self,
+        row: usize,
+        name: &str,
+    ) -> Result<BTreeMap<String, u64>, LakeError> {
+        let (keys, values) = self.entries(row, name)?;
+        let values = values.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong(name, &values))?;
+        let count = |at: usize| u64::try_from(values.value(at)).unwrap_or(0);
+        let pair = |at: usize| (keys.value(at).to_owned(), count(at));
+        Ok((0..keys.len()).filter(|at| values.is_valid(*at)).map(pair).collect())
+    }
+
+    /// Keys and values of a map, as many of each.
+    fn entries(&self, row: usize, name: &str) -> Result<(StringArray, ArrayRef), LakeError> {
+        let column = self.column(name)?;
+        let map = column.as_map_opt().ok_or_else(|| wrong(name, column))?;
+        let entries = map.value(row);
+        let entries = if map.is_valid(row) { entries } else { entries.slice(0, 0) };
+        let (keys, values) = (entries.column(0), entries.column(1));
+        let keys = cast(keys, &DataType::Utf8).map_err(LakeError::columnar)?;
+        let target = plain_type(values.data_type());
+        let values = cast(values, &target).map_err(LakeError::columnar)?;
+        let keys = keys.as_string_opt::<i32>().ok_or_else(|| wrong(name, &keys))?;
+        Ok((keys.clone(), values))
     }
 
     /// A whole number, `None` for NULL.

@@ -2,6 +2,7 @@
 
 use std::path::Path as FsPath;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deltalake::kernel::StructField;
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
@@ -22,12 +23,23 @@ const REOPEN_AFTER: u64 = 100;
 /// Versions between checkpoints.
 pub(crate) const CHECKPOINT_EVERY: u64 = 100;
 /// How long Delta keeps the entries of its log before the last checkpoint. It must exceed by far the
-/// time any writer may hold on to a version it has seen (`commit::TRUST`).
-const LOG_RETENTION: &str = "interval 2 days";
+/// time any writer may hold on to a version it has seen ([`TRUST`]), and it must not be long: at one
+/// commit a second, every listing of the log reads what this keeps.
+pub(crate) const LOG_RETENTION: &str = "interval 2 hours";
+/// How long checkpoints remember removed files: longer than vacuum may be told to keep them.
+pub(crate) const TOMBSTONE_RETENTION: &str = "interval 4 hours";
+/// How long a version seen is taken to be near the end of the log. Whoever slept longer looks again,
+/// since the entry after it may be cleaned away, and its place must not be taken twice.
+pub(crate) const TRUST: Duration = Duration::from_secs(600);
 
-/// The log store of the table in `dir`, creating the directory.
+/// The log store of the table `usage` in `dir`, creating the directory.
 pub(crate) fn log_store(dir: &FsPath) -> Result<LogStoreRef, LakeError> {
-    let dir = std::path::absolute(dir).map_err(|e| LakeError::io(dir, e))?.join(NAME);
+    log_store_at(&dir.join(NAME))
+}
+
+/// The log store of a table that lies in `dir` itself, creating the directory.
+pub(crate) fn log_store_at(dir: &FsPath) -> Result<LogStoreRef, LakeError> {
+    let dir = std::path::absolute(dir).map_err(|e| LakeError::io(dir, e))?;
     durable::create_dirs(&dir).map_err(|e| LakeError::io(&dir, e))?;
     let dir = dir.canonicalize().map_err(|e| LakeError::io(&dir, e))?;
     let url = Url::from_directory_path(&dir).map_err(|()| {
@@ -65,7 +77,11 @@ async fn create(log_store: &LogStoreRef) -> Result<DeltaTable, LakeError> {
             TableProperty::CheckpointInterval,
             Some(CHECKPOINT_EVERY.to_string()),
         )
-        .with_configuration_property(TableProperty::LogRetentionDuration, Some(LOG_RETENTION));
+        .with_configuration_property(TableProperty::LogRetentionDuration, Some(LOG_RETENTION))
+        .with_configuration_property(
+            TableProperty::DeletedFileRetentionDuration,
+            Some(TOMBSTONE_RETENTION),
+        );
     Ok(create.await?)
 }
 

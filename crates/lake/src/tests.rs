@@ -3,6 +3,11 @@
 mod adoption;
 mod commits;
 mod encoding;
+mod explore;
 mod exports;
 mod queries;
+mod reports;
+mod requests;
 mod rows;
+mod sample;
+mod upkeep;

@@ -1,37 +1,13 @@
 //! Budgets: a limit on what a scope may spend in a window.
 
-use units::{BudgetId, Slug, UnixMicros, Usd};
+use serde::{Deserialize, Serialize};
+use units::{BudgetId, CalendarWindow, Slug, UnixMicros, Usd};
 
-/// Whose spending a budget counts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// The whole organisation.
-    Organisation,
-    /// One team.
-    Team(Slug),
-}
-
-impl Scope {
-    /// Whether a request of `team` counts towards the scope.
-    pub fn covers(&self, team: &Slug) -> bool {
-        match self {
-            Scope::Organisation => true,
-            Scope::Team(own) => own == team,
-        }
-    }
-}
-
-impl std::fmt::Display for Scope {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Scope::Organisation => f.write_str("organisation"),
-            Scope::Team(team) => write!(f, "team:{team}"),
-        }
-    }
-}
+use crate::Scope;
 
 /// What happens when the room left is smaller than what a request might cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnTight {
     /// Lower the request's output limit to what fits, as long as a usual answer still does.
     #[default]
@@ -41,7 +17,8 @@ pub enum OnTight {
 }
 
 /// What happens to a request whose model has no price.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnUnpriced {
     /// Refuse it, because a cap on unknown amounts is no cap.
     #[default]
@@ -50,8 +27,23 @@ pub enum OnUnpriced {
     Allow,
 }
 
-/// A hard monthly budget of one scope of one organisation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a gateway does once its lease is used up or has run out and the budget authority does not
+/// answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenAlone {
+    /// Refuse: the limit is never passed (fail-closed).
+    #[default]
+    Refuse,
+    /// Spend on, so that the limit may be passed by a stated amount (fail-open, bounded).
+    Spend {
+        /// Most that one gateway process may spend beyond its lease in one window.
+        exposure: Usd,
+    },
+}
+
+/// A hard budget of one scope of one organisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
     /// Id; stable as long as organisation and name are.
     pub id: BudgetId,
@@ -61,12 +53,20 @@ pub struct Budget {
     pub organisation: Slug,
     /// Whose spending counts.
     pub scope: Scope,
+    /// How long the limit lasts.
+    #[serde(default)]
+    pub window: CalendarWindow,
     /// Most that may be spent in one window.
     pub limit: Usd,
     /// When room is short.
+    #[serde(default)]
     pub on_tight: OnTight,
     /// When a price is missing.
+    #[serde(default)]
     pub on_unpriced: OnUnpriced,
+    /// When the authority is away.
+    #[serde(default)]
+    pub when_alone: WhenAlone,
 }
 
 impl Budget {
@@ -83,21 +83,25 @@ impl Budget {
     }
 }
 
-/// How a budget stands.
+/// How a budget stands in one window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BudgetStatus {
     /// The budget.
     pub id: BudgetId,
     /// Its name.
     pub name: String,
-    /// Its scope, as text: `organisation` or `team:` and a slug.
+    /// Its scope, as text: `organisation`, or a kind and a name such as `team:search`.
     pub scope: String,
+    /// The kind of window.
+    pub window: CalendarWindow,
     /// Limit of the window.
     pub limit: Usd,
-    /// Settled in the window.
+    /// Settled in the window, by every gateway as far as is known here.
     pub spent: Usd,
     /// Held for requests under way.
     pub reserved: Usd,
+    /// What gateways may still spend of their leases, beyond what is reserved.
+    pub leased: Usd,
     /// Sum of what requests cost beyond what they held, in the window; 0 unless a provider used
     /// more than it was allowed to.
     pub overshoot: Usd,

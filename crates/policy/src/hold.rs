@@ -64,6 +64,14 @@ pub struct Hold {
     pub output_tokens_max: Option<u64>,
 }
 
+/// The smallest room in which a request is admitted at all.
+pub(crate) fn least(quote: &Quote, on_tight: OnTight) -> Usd {
+    match on_tight {
+        OnTight::Clamp => quote.cost(quote.output_tokens_usual.min(quote.output_tokens_max)),
+        OnTight::Deny => quote.cost(quote.output_tokens_max),
+    }
+}
+
 /// The hold a request takes when `room` is left and `in_flight` others hold theirs; `None` when
 /// room does not suffice.
 pub(crate) fn take(quote: &Quote, room: Usd, in_flight: u64, on_tight: OnTight) -> Option<Hold> {
@@ -75,7 +83,7 @@ pub(crate) fn take(quote: &Quote, room: Usd, in_flight: u64, on_tight: OnTight) 
     if on_tight == OnTight::Deny {
         return None;
     }
-    let least = quote.cost(quote.output_tokens_usual.min(quote.output_tokens_max));
+    let least = least(quote, on_tight);
     if least > room {
         return None;
     }
@@ -134,6 +142,7 @@ mod tests {
             for on_tight in [OnTight::Clamp, OnTight::Deny] {
                 let Some(hold) = take(&quote, room, in_flight, on_tight) else { continue };
                 prop_assert!(hold.amount <= room);
+                prop_assert!(least(&quote, on_tight) <= room);
                 let allowed = hold.output_tokens_max.unwrap_or(max);
                 prop_assert!(quote.cost(allowed) <= hold.amount);
                 prop_assert!(allowed >= usual.min(max));

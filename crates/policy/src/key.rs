@@ -12,7 +12,7 @@ pub fn hash_secret(secret: &str) -> KeyHash {
 }
 
 /// One virtual key: who pays for what it sends, and what it may send.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
     /// Id, as recorded in every event.
     pub id: KeyId,
@@ -21,16 +21,22 @@ pub struct Key {
     /// Team that pays.
     pub team: Slug,
     /// Project that pays, when bound to one.
+    #[serde(default)]
     pub project: Option<Slug>,
     /// User it was issued to, when bound to one.
+    #[serde(default)]
     pub user: Option<String>,
     /// Feature it serves, when bound to one.
+    #[serde(default)]
     pub feature: Option<String>,
     /// Routes it may use; empty means all.
+    #[serde(default)]
     pub routes: Vec<String>,
     /// What the client may say about attribution where the key itself is silent.
+    #[serde(default)]
     pub client_may_set: ClientFields,
     /// Instant it stops working at.
+    #[serde(default)]
     pub expires_at: Option<UnixMicros>,
 }
 

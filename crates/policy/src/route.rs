@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// What to do with the upstream when the client leaves in the middle of a stream.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnClientGone {
     /// Stop it and estimate what was used: cheaper where the provider stops billing.
     #[default]
@@ -13,27 +16,40 @@ pub enum OnClientGone {
 }
 
 /// One place that can answer: a provider and the model's name there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// Provider id.
     pub provider: String,
     /// Model id as the provider names it.
     pub model: String,
     /// Longest wait for the first forwardable byte, milliseconds; the provider's own when absent.
+    #[serde(default)]
     pub ttfb_timeout_ms: Option<u64>,
 }
 
+/// How answers of a route are kept for equal requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachePolicy {
+    /// How long an answer may be used again, milliseconds.
+    pub ttl_ms: u64,
+}
+
 /// An alias with its targets in order of preference.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// Name clients use as the model.
     pub name: String,
     /// Targets, first is preferred; at least one.
     pub targets: Vec<Target>,
     /// What to do when a client leaves.
+    #[serde(default)]
     pub on_client_gone: OnClientGone,
     /// Whether a parameter that a target cannot carry is dropped (and named) instead of refused.
+    #[serde(default)]
     pub drop_params: bool,
+    /// Whether equal requests of one tenant share an answer; off when absent.
+    #[serde(default)]
+    pub cache: Option<CachePolicy>,
 }
 
 /// Where one request may go, in order.

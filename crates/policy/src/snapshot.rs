@@ -51,6 +51,7 @@ impl Snapshot {
             targets: vec![target],
             on_client_gone: OnClientGone::default(),
             drop_params: false,
+            cache: None,
         };
         Ok(Plan { route: Arc::new(route), strategy: "direct" })
     }
@@ -93,6 +94,7 @@ mod tests {
                 targets: vec![target],
                 on_client_gone: OnClientGone::Cancel,
                 drop_params: false,
+                cache: None,
             })
         };
         Snapshot {

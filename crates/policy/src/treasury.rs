@@ -1,54 +1,63 @@
-//! The reservation ledger: what every budget has settled and holds, and the one admission function.
+//! The reservation ledger of one gateway process: what it may spend of every budget by lease, what it
+//! has settled and what it holds, and the one admission function.
 //!
-//! All budgets that apply to a request are checked and taken together under one short lock per
-//! organisation. Invariant: a budget's counter = settled + live reservations, and a reservation is a
-//! guard that every path either settles or releases.
+//! All budgets that apply to a request are checked and taken together under one short lock. The room
+//! of a request is what the leases still hold; when a lease is too small the request is told so
+//! ([`Refusal::Short`]), what it needs is noted, and whoever runs the treasury asks the authority.
+//! Invariant: a lease's counter = settled + live reservations, and a reservation is a guard that every
+//! path either settles or releases. It must never know how the authority is reached.
+
+mod account;
+mod admission;
+mod index;
+mod reservation;
+mod sync;
+mod window;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use events::Settlement;
-use units::{BillingPeriod, BillingZone, BudgetId, Slug, UnixMicros, Usd};
+use units::{BillingZone, BudgetId, UnixMicros, Usd};
 
-use crate::hold::{Hold, Quote, take};
-use crate::{Budget, BudgetStatus, OnTight, OnUnpriced};
+use crate::hold::Quote;
+use crate::link::{AccountReport, LeaseReply};
+use crate::{Budget, BudgetStatus, Spender};
+use account::Account;
+use admission::{Ask, Spot};
+use index::Index;
+pub use reservation::Reservation;
 
-/// Everything known of one organisation's budgets.
+/// Accounts of budgets that are gone kept at most, so that one that comes back in the same window
+/// goes on from what it had settled.
+const RETIRED_MAX: usize = 1_024;
+
+/// Everything one gateway process knows of its organisation's budgets.
 #[derive(Debug)]
 pub struct Treasury {
-    zone: BillingZone,
     books: Mutex<Books>,
-}
-
-#[derive(Debug, Default)]
-struct Books {
-    accounts: Vec<Account>,
-    /// Settled amounts of windows whose budget is not configured (yet), so that a restart may
-    /// restore amounts before or after the budgets.
-    restored: HashMap<(BudgetId, UnixMicros), Usd>,
+    runs_low: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Account {
-    budget: Budget,
-    window: Window,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Window {
-    start: UnixMicros,
-    end: UnixMicros,
-    settled: Usd,
-    reserved: Usd,
-    in_flight: u64,
-    overshoot: Usd,
+struct Books {
+    /// The zone windows are cut in.
+    zone: BillingZone,
+    /// Those in force first, then those that are gone.
+    accounts: Vec<Account>,
+    /// Where the account of a budget is.
+    by_id: HashMap<BudgetId, usize>,
+    /// Which accounts a request counts towards.
+    index: Index,
+    /// Kept between calls so that an admission allocates nothing to find its budgets.
+    spots: Vec<Spot>,
 }
 
 /// One request that asks to be admitted.
 #[derive(Debug, Clone, Copy)]
 pub struct Admission<'a> {
-    /// Team that pays.
-    pub team: &'a Slug,
+    /// Who it spends for.
+    pub spender: Spender<'a>,
     /// Request start: decides the window.
     pub at: UnixMicros,
     /// What it may cost; `None` when the model has no price.
@@ -56,6 +65,15 @@ pub struct Admission<'a> {
 }
 
 /// Why a request was not admitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// A budget refuses it. Asking again soon does not help.
+    Denied(Box<Denial>),
+    /// Some lease is too small. What is missing was noted: ask the authority, then admit again.
+    Short,
+}
+
+/// Why a budget refused a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DenialCause {
     /// No room left in the window.
@@ -64,6 +82,9 @@ pub enum DenialCause {
     NeverFits,
     /// The model has no price and the budget counts only known amounts.
     Unpriced,
+    /// The lease does not suffice, the authority did not answer, and the budget does not allow (more)
+    /// spending without it.
+    AuthorityAway,
 }
 
 /// The budget that refused a request, as it stood then.
@@ -78,96 +99,117 @@ pub struct Denial {
 impl Treasury {
     /// A treasury without budgets, which admits everything.
     pub fn new(zone: BillingZone) -> Self {
-        Self { zone, books: Mutex::default() }
+        let books = Books {
+            zone,
+            accounts: Vec::new(),
+            by_id: HashMap::new(),
+            index: Index::default(),
+            spots: Vec::new(),
+        };
+        Self { books: Mutex::new(books), runs_low: AtomicBool::new(false) }
     }
 
-    /// Replaces the budgets. What a budget that stays has settled and holds stays with it.
+    /// Replaces the budgets. What a budget that stays has been granted, has settled and holds stays
+    /// with it.
     pub fn configure(&self, budgets: &[Budget]) {
-        let mut books = self.lock();
-        let mut kept: HashMap<BudgetId, Window> =
-            books.accounts.drain(..).map(|account| (account.budget.id, account.window)).collect();
-        let account = |budget: &Budget| Account {
-            budget: budget.clone(),
-            window: kept.remove(&budget.id).unwrap_or_default(),
-        };
-        books.accounts = budgets.iter().map(account).collect();
+        self.lock().configure(budgets);
     }
 
-    /// Says what a budget had already settled in the window that contains `at`, at a start.
-    pub fn restore(&self, budget: BudgetId, at: UnixMicros, settled: Usd) {
-        let (start, _) = BillingPeriod::containing(at, &self.zone).range(&self.zone);
+    /// The same, and cuts windows in this zone from now on: that of whoever grants the leases, which
+    /// knows a window by its start.
+    pub fn configure_in(&self, zone: &BillingZone, budgets: &[Budget]) {
         let mut books = self.lock();
-        let account = books.accounts.iter_mut().find(|account| account.budget.id == budget);
-        match account.filter(|account| account.window.start == start) {
-            Some(account) => account.window.settled = settled,
-            None => {
-                books.restored.insert((budget, start), settled);
+        books.zone = zone.clone();
+        books.configure(budgets);
+    }
+
+    /// Admits a request to every budget that covers it, or to none. `now` is the gateway's clock.
+    pub fn admit(
+        self: &Arc<Self>,
+        request: &Admission<'_>,
+        now: UnixMicros,
+    ) -> Result<Reservation, Refusal> {
+        self.decide(request, now, false)
+    }
+
+    /// Admits a request for which the authority was asked and did not answer: each budget's
+    /// [`crate::WhenAlone`] decides whether it may pass its lease. Never `Short`.
+    pub fn admit_alone(
+        self: &Arc<Self>,
+        request: &Admission<'_>,
+        now: UnixMicros,
+    ) -> Result<Reservation, Refusal> {
+        self.decide(request, now, true)
+    }
+
+    /// What the authority is to be told, every amount read at the same moment; empty when there is
+    /// nothing to tell or to ask. `next_seq` is left 0: the caller, who has the spool, reads it
+    /// *before* this call and fills it in. Leases that were not used lately are given back here.
+    pub fn report(&self, now: UnixMicros) -> Vec<AccountReport> {
+        self.runs_low.store(false, Ordering::Relaxed);
+        self.lock().accounts.iter_mut().flat_map(|account| account.report(now)).collect()
+    }
+
+    /// Takes over what the authority answered to a report sent at `asked_at` (gateway's clock).
+    /// Replies may be lost, repeated or arrive in any order.
+    pub fn apply(&self, reply: &LeaseReply, asked_at: UnixMicros) {
+        let ttl_us = i64::try_from(reply.ttl_ms.saturating_mul(1_000)).unwrap_or(i64::MAX);
+        let until = asked_at.plus_micros(ttl_us);
+        let mut books = self.lock();
+        let Books { accounts, by_id, .. } = &mut *books;
+        for grant in &reply.grants {
+            let account = by_id.get(&grant.budget).and_then(|at| accounts.get_mut(*at));
+            if let Some(window) = account.and_then(|account| account.window(grant.window_start)) {
+                window.apply(grant, asked_at, until);
             }
         }
     }
 
-    /// Admits a request to every budget that covers it, or to none.
-    pub fn admit(self: &Arc<Self>, request: &Admission<'_>) -> Result<Reservation, Box<Denial>> {
+    /// How every budget stands at an instant, as far as this process knows.
+    pub fn status(&self, now: UnixMicros) -> Vec<BudgetStatus> {
         let mut books = self.lock();
-        books.roll(request.at, &self.zone);
-        let covering = || {
-            let covers = |account: &Account| account.budget.scope.covers(request.team);
-            books.accounts.iter().filter(move |account| covers(account))
-        };
-        let Some(quote) = request.quote else {
-            let strict = covering().find(|a| a.budget.on_unpriced == OnUnpriced::Deny);
-            return match strict {
-                Some(account) => Err(account.deny(DenialCause::Unpriced)),
-                None => {
-                    Ok(Reservation::free(self, Hold { amount: Usd::ZERO, output_tokens_max: None }))
-                }
-            };
-        };
-        let Some(tightest) = covering().min_by_key(|account| account.room()) else {
-            let hold =
-                Hold { amount: quote.cost(quote.output_tokens_max), output_tokens_max: None };
-            return Ok(Reservation::free(self, hold));
-        };
-        if let Some(account) = covering().find(|account| quote.exceeds(account.budget.limit)) {
-            return Err(account.deny(DenialCause::NeverFits));
-        }
-        let strict = covering().any(|account| account.budget.on_tight == OnTight::Deny);
-        let on_tight = if strict { OnTight::Deny } else { OnTight::Clamp };
-        let in_flight = tightest.window.in_flight;
-        let Some(hold) = take(quote, tightest.room(), in_flight, on_tight) else {
-            return Err(tightest.deny(DenialCause::Exhausted));
-        };
-        let mut windows = Vec::new();
-        for account in books.accounts.iter_mut() {
-            if account.budget.scope.covers(request.team) {
-                account.window.reserved += hold.amount;
-                account.window.in_flight += 1;
-                windows.push((account.budget.id, account.window.start));
-            }
-        }
-        Ok(Reservation { treasury: Arc::clone(self), windows, hold, is_sent: false })
+        let Books { accounts, zone, .. } = &mut *books;
+        let in_force = accounts.iter_mut().filter(|account| !account.is_retired);
+        in_force.map(|account| account.status(now, zone)).collect()
     }
 
-    /// How every budget stands at an instant.
-    pub fn status(&self, at: UnixMicros) -> Vec<BudgetStatus> {
+    /// Whether some lease is more than half used since it was last granted, so that asking now saves
+    /// a request from waiting later. Cleared by a report.
+    pub fn runs_low(&self) -> bool {
+        self.runs_low.load(Ordering::Relaxed)
+    }
+
+    fn decide(
+        self: &Arc<Self>,
+        request: &Admission<'_>,
+        now: UnixMicros,
+        is_alone: bool,
+    ) -> Result<Reservation, Refusal> {
         let mut books = self.lock();
-        books.roll(at, &self.zone);
-        books.accounts.iter().map(Account::status).collect()
+        let spots = books.cover(request, now);
+        let ask = Ask { now, is_alone };
+        let decided = books.take(request.quote, &spots, ask);
+        let reserved = decided.map(|taken| {
+            let windows =
+                if taken.is_guarded { books.reserve(&spots, taken.hold) } else { Vec::new() };
+            if taken.runs_low {
+                self.runs_low.store(true, Ordering::Relaxed);
+            }
+            Reservation::new(self, windows, &taken)
+        });
+        books.spots = spots;
+        reserved
     }
 
     /// Moves what a reservation held into what is settled (nothing, when it was not used).
     fn close(&self, windows: &[(BudgetId, UnixMicros)], held: Usd, settled: Usd) {
         let mut books = self.lock();
+        let Books { accounts, by_id, .. } = &mut *books;
         for (id, start) in windows {
-            let account = books.accounts.iter_mut().find(|account| account.budget.id == *id);
-            // A budget that is gone, or a window that has passed, no longer guards anything: the
-            // lake has the record.
-            if let Some(account) = account.filter(|account| account.window.start == *start) {
-                let window = &mut account.window;
-                window.reserved = window.reserved.saturating_sub_to_zero(held);
-                window.in_flight = window.in_flight.saturating_sub(1);
-                window.settled += settled;
-                window.overshoot += settled.saturating_sub_to_zero(held);
+            let account = by_id.get(id).and_then(|at| accounts.get_mut(*at));
+            // A window long past no longer guards anything: the lake has the record.
+            if let Some(window) = account.and_then(|account| account.window(*start)) {
+                window.close(held, settled);
             }
         }
     }
@@ -178,104 +220,20 @@ impl Treasury {
 }
 
 impl Books {
-    /// Opens the window that contains `at` wherever a later one than the current has begun.
-    fn roll(&mut self, at: UnixMicros, zone: &BillingZone) {
-        let Books { accounts, restored } = self;
-        for account in accounts.iter_mut().filter(|account| at >= account.window.end) {
-            let (start, end) = BillingPeriod::containing(at, zone).range(zone);
-            let settled = restored.remove(&(account.budget.id, start)).unwrap_or_default();
-            account.window = Window { start, end, settled, ..Window::default() };
-        }
-    }
-}
-
-impl Account {
-    fn room(&self) -> Usd {
-        self.budget.limit.saturating_sub_to_zero(self.window.settled + self.window.reserved)
-    }
-
-    fn deny(&self, cause: DenialCause) -> Box<Denial> {
-        Box::new(Denial { cause, budget: self.status() })
-    }
-
-    fn status(&self) -> BudgetStatus {
-        BudgetStatus {
-            id: self.budget.id,
-            name: self.budget.name.clone(),
-            scope: self.budget.scope.to_string(),
-            limit: self.budget.limit,
-            spent: self.window.settled,
-            reserved: self.window.reserved,
-            overshoot: self.window.overshoot,
-            window_start: self.window.start,
-            resets_at: self.window.end,
-        }
-    }
-}
-
-/// What one attempt holds of its budgets. Settle it with what the attempt cost, or release it when
-/// nothing was sent. Dropped unsettled, it releases if nothing was sent and else settles in full, so
-/// that neither money nor room is ever lost.
-#[derive(Debug)]
-pub struct Reservation {
-    treasury: Arc<Treasury>,
-    windows: Vec<(BudgetId, UnixMicros)>,
-    hold: Hold,
-    is_sent: bool,
-}
-
-impl Reservation {
-    /// A reservation no budget guards; its amount is only what such a request usually costs.
-    fn free(treasury: &Arc<Treasury>, hold: Hold) -> Self {
-        Self { treasury: Arc::clone(treasury), windows: Vec::new(), hold, is_sent: false }
-    }
-
-    /// The amount held and the output limit it pays for.
-    pub fn hold(&self) -> Hold {
-        self.hold
-    }
-
-    /// Whether any budget guards the attempt, so that its output limit must be told upstream.
-    pub fn is_guarded(&self) -> bool {
-        !self.windows.is_empty()
-    }
-
-    /// The charges to record if the attempt cost `amount`.
-    pub fn charges(&self, amount: Usd) -> Vec<Settlement> {
-        let charge = |(budget_id, window_start): &(BudgetId, UnixMicros)| Settlement {
-            budget_id: *budget_id,
-            window_start: *window_start,
-            amount,
+    fn configure(&mut self, budgets: &[Budget]) {
+        let mut kept: HashMap<BudgetId, Account> =
+            self.accounts.drain(..).map(|account| (account.budget.id, account)).collect();
+        let mut account = |budget: &Budget| match kept.remove(&budget.id) {
+            Some(account) => account.reconfigured(budget, &self.zone),
+            None => Account::new(budget.clone()),
         };
-        self.windows.iter().map(charge).collect()
-    }
-
-    /// Says that the first byte is about to leave: from here on a lost guard counts in full.
-    pub fn mark_sent(&mut self) {
-        self.is_sent = true;
-    }
-
-    /// Charges what the attempt cost.
-    pub fn settle(mut self, amount: Usd) {
-        self.close(amount);
-    }
-
-    /// Gives the hold back; nothing was used.
-    pub fn release(mut self) {
-        self.close(Usd::ZERO);
-    }
-
-    fn close(&mut self, amount: Usd) {
-        if !self.windows.is_empty() {
-            self.treasury.close(&self.windows, self.hold.amount, amount);
-            self.windows.clear();
-        }
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.close(if self.is_sent { self.hold.amount } else { Usd::ZERO });
+        let mut accounts: Vec<Account> = budgets.iter().map(&mut account).collect();
+        self.index = Index::of(budgets);
+        let used = kept.into_values().filter(Account::is_used).take(RETIRED_MAX);
+        accounts.extend(used.map(Account::retired));
+        let by_id = accounts.iter().enumerate().map(|(at, account)| (account.budget.id, at));
+        self.by_id = by_id.collect();
+        self.accounts = accounts;
     }
 }
 

@@ -17,9 +17,11 @@ mod name;
 mod overlay;
 mod price;
 mod rate;
+mod receipt;
 
 pub use book::{ModelLimits, PriceBook};
 pub use error::PriceBookError;
 pub use key::PriceKey;
 pub use price::{Line, Priced, Query, RateSet};
 pub use rate::Rate;
+pub use receipt::{NoReceipt, Receipt};

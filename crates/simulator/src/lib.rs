@@ -4,6 +4,7 @@
 //! headers, bodies, streams, errors and usage figures, and it keeps the bill a provider would send.
 //! Faults are scripted by the model's name, a header, or at run time ([`Script`]). [`traffic`] makes
 //! a made-up company whose usage has a daily rhythm, as events of the past or as live requests.
+//! [`AlertSink`] receives alerts as Slack and other receivers do.
 //!
 //! It is a client and a provider, so it must never know the gateway, its store or its prices.
 //!
@@ -33,6 +34,7 @@ mod refusal;
 mod respond;
 mod script;
 mod server;
+mod sink;
 mod stream;
 mod tokens;
 pub mod traffic;
@@ -42,4 +44,5 @@ pub use error::{ScriptError, SimulatorError};
 pub use options::SimulatorOptions;
 pub use script::{AnswerSize, Reply, Script};
 pub use server::Simulator;
+pub use sink::{AlertSink, Received, SinkAct, SinkKind, SinkOptions};
 pub use tokens::{json_tokens, text_tokens};

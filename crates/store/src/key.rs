@@ -101,6 +101,8 @@ pub struct Key {
     pub revoked_at: Option<UnixMicros>,
     /// When it was last seen in use, as far as the store was told.
     pub last_used_at: Option<UnixMicros>,
+    /// The key it took the place of when that was rotated.
+    pub replaces: Option<KeyId>,
 }
 
 impl Key {
@@ -162,6 +164,16 @@ pub trait Keys: Send + Sync + fmt::Debug {
 
     /// Revokes a key for ever and returns it. Revoking it again changes nothing.
     async fn revoke(&self, id: KeyId, by: &Actor) -> Result<Key, StoreError>;
+
+    /// Makes a key that is like another and takes its place; the other is still accepted for `grace_us`
+    /// microseconds, or until its own expiry if that comes first. The new key keeps that expiry. The
+    /// secret is returned this once. A key no longer accepted is [`StoreError::Conflict`].
+    async fn rotate(
+        &self,
+        id: KeyId,
+        grace_us: i64,
+        by: &Actor,
+    ) -> Result<(Key, Secret), StoreError>;
 
     /// Notes when keys were last used; earlier times than the one known are ignored, and so are
     /// unknown keys.

@@ -1,23 +1,33 @@
 //! Opening the store: which engine an address names. It must never know SQL.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use units::Clock;
 
-use crate::sqlite;
+use crate::address::{Address, address};
 use crate::{
-    Audit, Instance, InstanceSecret, Keys, LOGIN_LINK_LIFETIME_US, LoginLinks, Organisations,
-    SESSION_LIFETIME_US, Sessions, StoreError,
+    Audit, Incidents, Instance, InstanceSecret, Keys, LOGIN_LINK_LIFETIME_US, Leases, LoginLinks,
+    Organisations, Outbox, SESSION_LIFETIME_US, Sessions, StoreError, shown_address,
 };
+use crate::{postgres, sqlite};
+
+/// Connections to a server by default: pages and gateways wait for each other beyond that.
+const CONNECTIONS_MAX: u32 = 10;
 
 /// How to reach the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoreOptions {
-    /// `sqlite:PATH` or `sqlite://PATH`; the path is taken as it is, relative or absolute.
+    /// `sqlite:PATH` or `sqlite://PATH`, the path taken as it is, relative or absolute; or
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. It may hold a password. What a PostgreSQL address
+    /// leaves out comes from the usual `PG…` variables and password file; `sslmode` and `sslrootcert`
+    /// after a question mark say how the server must prove itself.
     pub url: String,
-    /// How long to wait for another process that holds the database.
+    /// How long to wait for another process that holds the database, and for a server to answer.
     pub busy_timeout: Duration,
+    /// Connections to a server at most; a file has its own.
+    pub connections_max: u32,
     /// How long a login link may be used, microseconds.
     pub login_link_lifetime_us: i64,
     /// How long a session lasts whatever its use, microseconds.
@@ -30,9 +40,20 @@ impl StoreOptions {
         Self {
             url: url.into(),
             busy_timeout: Duration::from_secs(5),
+            connections_max: CONNECTIONS_MAX,
             login_link_lifetime_us: LOGIN_LINK_LIFETIME_US,
             session_lifetime_us: SESSION_LIFETIME_US,
         }
+    }
+}
+
+/// The address is shown without user and password.
+impl fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreOptions")
+            .field("url", &shown_address(&self.url).unwrap_or_else(|_| "…".to_owned()))
+            .field("busy_timeout", &self.busy_timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -43,6 +64,9 @@ pub struct Store {
     pub(crate) keys: Arc<dyn Keys>,
     pub(crate) login_links: Arc<dyn LoginLinks>,
     pub(crate) sessions: Arc<dyn Sessions>,
+    pub(crate) leases: Arc<dyn Leases>,
+    pub(crate) incidents: Arc<dyn Incidents>,
+    pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) instance: Arc<dyn Instance>,
 }
@@ -58,8 +82,10 @@ impl Store {
         options: &StoreOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        let path = sqlite_path(&options.url)?;
-        sqlite::open(path.into(), options, clock).await
+        match address(&options.url)? {
+            Address::Sqlite(path) => sqlite::open(path, options, clock).await,
+            Address::Postgres(server) => postgres::open(*server, options, clock).await,
+        }
     }
 
     /// Organisations.
@@ -82,6 +108,21 @@ impl Store {
         Arc::clone(&self.sessions)
     }
 
+    /// The books of budgets.
+    pub fn leases(&self) -> Arc<dyn Leases> {
+        Arc::clone(&self.leases)
+    }
+
+    /// Incidents.
+    pub fn incidents(&self) -> Arc<dyn Incidents> {
+        Arc::clone(&self.incidents)
+    }
+
+    /// Messages on their way out.
+    pub fn outbox(&self) -> Arc<dyn Outbox> {
+        Arc::clone(&self.outbox)
+    }
+
     /// The audit log.
     pub fn audit(&self) -> Arc<dyn Audit> {
         Arc::clone(&self.audit)
@@ -100,54 +141,5 @@ impl Store {
     /// Waits for calls under way and closes every connection.
     pub async fn close(&self) {
         self.instance.close().await;
-    }
-}
-
-/// The file an address names.
-fn sqlite_path(url: &str) -> Result<&str, StoreError> {
-    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
-    let refused = |remedy| Err(StoreError::Address { scheme: scheme.to_owned(), remedy });
-    let path = rest.strip_prefix("//").unwrap_or(rest);
-    match scheme {
-        "sqlite" if path.is_empty() => refused("name a file, such as sqlite:tollgate.db"),
-        // Every connection of a pool would see a memory database of its own.
-        "sqlite" if path == ":memory:" => refused("name a file; memory is not shared"),
-        "sqlite" if path.contains('?') => refused("leave out what follows the question mark"),
-        "sqlite" => Ok(path),
-        "postgres" | "postgresql" => refused("this release stores in SQLite, sqlite:PATH"),
-        _ => refused("write sqlite:PATH, such as sqlite:tollgate.db"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_names_a_file() {
-        for (url, path) in [
-            ("sqlite:a.db", "a.db"),
-            ("sqlite://a.db", "a.db"),
-            ("sqlite:///var/a.db", "/var/a.db"),
-            ("sqlite:/var/a b%20.db", "/var/a b%20.db"),
-        ] {
-            assert_eq!(sqlite_path(url).ok(), Some(path), "{url}");
-        }
-    }
-
-    #[test]
-    fn an_address_that_names_no_file_is_refused_without_being_shown() {
-        for (url, remedy) in [
-            ("sqlite:", "name a file"),
-            ("sqlite::memory:", "memory is not shared"),
-            ("sqlite:a.db?mode=ro", "question mark"),
-            ("postgres://me:hunter2@host/db", "stores in SQLite"),
-            ("mysql://me:hunter2@host/db", "write sqlite:PATH"),
-            ("tollgate.db", "write sqlite:PATH"),
-        ] {
-            let message = sqlite_path(url).unwrap_err().to_string();
-            assert!(message.contains(remedy), "{message}");
-            assert!(!message.contains("hunter2"), "{message}");
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use units::{Secret, SessionId, UnixMicros};
+use units::{Secret, SessionId, Slug, UnixMicros};
 
 use crate::{Actor, Role, StoreError};
 
@@ -17,6 +17,8 @@ pub struct Session {
     pub id: SessionId,
     /// What they may do.
     pub role: Role,
+    /// The one team they may see; `None` sees the whole organisation.
+    pub team: Option<Slug>,
     /// What every form of the session must carry. Derived from the session's token, so that it is
     /// stored nowhere.
     pub csrf: Secret,
@@ -31,8 +33,13 @@ pub struct Session {
 /// The sessions of the console.
 #[async_trait]
 pub trait Sessions: Send + Sync + fmt::Debug {
-    /// Opens a session. The token (for the cookie) is returned this once; only its hash is kept.
-    async fn create(&self, role: Role) -> Result<(Session, Secret), StoreError>;
+    /// Opens a session for a role, and for one team alone if one is named. The token (for the cookie)
+    /// is returned this once; only its hash is kept.
+    async fn create(
+        &self,
+        role: Role,
+        team: Option<&Slug>,
+    ) -> Result<(Session, Secret), StoreError>;
 
     /// The live session of a token, noting that it was seen. `None` when unknown or expired.
     async fn find(&self, token: &str) -> Result<Option<Session>, StoreError>;

@@ -47,7 +47,9 @@ impl fmt::Debug for SecretHash {
 /// 32 bytes from the operating system.
 pub(crate) fn random_bytes() -> Result<[u8; 32], StoreError> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(StoreError::Random)?;
+    let refused =
+        |error: getrandom::Error| std::io::Error::other(format!("no random bytes: {error}"));
+    getrandom::fill(&mut bytes).map_err(refused)?;
     Ok(bytes)
 }
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use units::{KeyId, Slug, UnixMicros};
+use units::{KeyId, RequestId, Slug, UnixMicros};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -63,8 +63,18 @@ pub enum Command {
     /// Run gateway and console until told to stop.
     ///
     /// SIGINT or SIGTERM lets requests under way end (`server.shutdown_grace_ms`), then commits
-    /// what was recorded.
+    /// what was recorded. SIGHUP reads the configuration anew.
     Serve,
+    /// Run the gateway alone.
+    ///
+    /// With `link.console_url` keys, routes, budgets and prices come from a console elsewhere, and
+    /// the last of them are kept on disk; without it they come from this configuration.
+    Gateway,
+    /// Run the console alone, for gateways elsewhere that share `link.secret` and the lake.
+    Console,
+    /// Test what is configured, and say what to do about what does not work; exit 3 if anything
+    /// does not.
+    Doctor(DoctorArgs),
     /// Show the whole product with simulated providers and 90 days of history.
     ///
     /// Prints the console's URL with a login link and three commands to copy. Everything is removed
@@ -78,6 +88,12 @@ pub enum Command {
     /// Make, list and revoke virtual keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Show what budgets have spent and who holds leases on them.
+    #[command(subcommand)]
+    Budget(BudgetCommand),
+    /// Look at single requests.
+    #[command(subcommand)]
+    Request(RequestCommand),
     /// Make a link that logs one person in to the console, once.
     Login(LoginArgs),
     /// Ask the lake with SQL.
@@ -122,6 +138,8 @@ pub enum Tour {
     Digits,
     /// 60 s of kill -9 under 64 clients at a small cap: nothing lost, nothing twice, nothing over.
     Chaos,
+    /// From a runaway agent to its Slack message, to why its cost rose, to sample requests.
+    Spike,
 }
 
 /// Arguments of `init`.
@@ -161,6 +179,14 @@ pub enum KeyCommand {
         #[arg(long, short, value_enum, default_value_t)]
         output: Output,
     },
+    /// Replace a key's secret by a new one, printed once; the old one works on for a while.
+    Rotate {
+        /// Id of the key, as `key list` shows it.
+        id: KeyId,
+        /// How long the old secret works on, seconds.
+        #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+        grace_s: u32,
+    },
     /// Stop a key from working.
     Revoke {
         /// Id of the key, as `key list` shows it.
@@ -194,12 +220,63 @@ pub struct KeyCreateArgs {
     pub expires: Option<UnixMicros>,
 }
 
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// How to print the findings.
+    #[arg(long, short, value_enum, default_value_t)]
+    pub output: Output,
+    /// Send nothing to providers and channels.
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// What can be asked of budgets.
+#[derive(Debug, Subcommand)]
+pub enum BudgetCommand {
+    /// List the budgets and how they stand.
+    List {
+        /// How to print them.
+        #[arg(long, short, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// List the leases gateways hold.
+    Leases {
+        /// How to print them.
+        #[arg(long, short, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Compare what budgets believe with the lake, and correct them.
+    Reconcile,
+    /// Give back the leases of a gateway that will not come back.
+    Forget {
+        /// Name of the gateway (`storage.node_id`).
+        node: String,
+    },
+}
+
+/// What can be asked of requests.
+#[derive(Debug, Subcommand)]
+pub enum RequestCommand {
+    /// Show one request: every attempt, what it used and what each part cost.
+    Show {
+        /// Id of the request, as `x-tollgate-request-id` tells it.
+        id: RequestId,
+        /// How to print it.
+        #[arg(long, short, value_enum, default_value_t)]
+        output: Output,
+    },
+}
+
 /// Arguments of `login`.
 #[derive(Debug, Args)]
 pub struct LoginArgs {
     /// Role of the person, recorded with the session and in the audit log.
     #[arg(long, value_enum, default_value = "viewer")]
     pub role: LoginRole,
+    /// Team the person sees; nothing else is shown [default: all].
+    #[arg(long, value_name = "SLUG")]
+    pub team: Option<Slug>,
 }
 
 /// The role of someone who logs in.

@@ -6,12 +6,14 @@
 //! one pass and shown with file, line and remedy. This module must never know what a value is used
 //! for: it opens no socket and no database, and resolves a secret only when asked.
 
+mod alerting;
 mod check;
 mod complete;
 mod diagnostic;
 mod environment;
 mod finding;
 mod formats;
+mod link;
 mod nearest;
 mod operation;
 mod overrides;
@@ -34,9 +36,11 @@ mod tests;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use alerting::{Alert, ChannelKind, Detection, Severity};
 pub use complete::KnownProvider;
 pub use diagnostic::{ConfigDiagnostics, Problem};
 pub use environment::Environment;
+pub use link::Link;
 pub use operation::{Auth, LogFormat, Pricing, Telemetry};
 pub use routing::{OnClientGone, Provider, Route, Strategy, Target};
 pub use schema::json_schema;
@@ -44,7 +48,9 @@ pub use secret::{SecretError, SecretRef, SecretsUnresolved};
 pub use server::{DeniedStatus, Server};
 pub use storage::{Database, SpoolSync, Storage};
 pub use template::{TEMPLATE, TemplateError, write_template};
-pub use tenancy::{Budget, ClientField, Key, OnTight, OnUnpriced, Organisation, Team, Window};
+pub use tenancy::{
+    Budget, ClientField, Key, OnTight, OnUnpriced, Organisation, Team, WhenAlone, Window,
+};
 pub use values::{HttpUrl, KeyHash, Zone};
 
 /// Tollgate's configuration.
@@ -69,6 +75,12 @@ pub struct Config {
     /// How people log in to the console.
     #[serde(default)]
     pub auth: Auth,
+    /// How gateway and console find each other when they run apart.
+    #[serde(default)]
+    pub link: Link,
+    /// What counts as unusual.
+    #[serde(default)]
+    pub detection: Detection,
     /// What it logs.
     #[serde(default)]
     pub telemetry: Telemetry,
@@ -81,21 +93,27 @@ pub struct Config {
     /// Teams, who pay.
     #[serde(default, rename = "team", skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<Team>,
-    /// Hard limits on what teams spend.
+    /// Hard limits on what a scope spends.
     #[serde(default, rename = "budget", skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<Budget>,
     /// Virtual keys declared here, by the hash of their secret, for a gateway that runs without a
     /// database; `tollgate key create` keeps its keys in the database instead.
     #[serde(default, rename = "key", skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
+    /// Channels incidents are told on.
+    #[serde(default, rename = "alert", skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alert>,
 }
 
 impl Config {
-    /// Where a browser reaches the console: `server.console_url`, else `http://` and the address
-    /// the console listens on. Without a slash at the end.
+    /// Where a browser reaches the console: `server.console_url`, else `http://` (`https://` with a
+    /// certificate) and the address the console listens on. Without a slash at the end.
     pub fn console_url(&self) -> String {
         match &self.server.console_url {
             Some(url) => url.as_str().to_owned(),
+            None if self.server.console_cert_file.is_some() => {
+                format!("https://{}", self.server.console)
+            }
             None => format!("http://{}", self.server.console),
         }
     }

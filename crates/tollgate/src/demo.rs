@@ -6,6 +6,7 @@ mod client;
 mod digits;
 mod history;
 mod script;
+mod spike;
 mod stage;
 
 use crate::cli::{DemoArgs, Tour};
@@ -17,5 +18,6 @@ pub fn run(arguments: &DemoArgs) -> Result<(), CommandError> {
         None => stage::run(arguments),
         Some(Tour::Digits) => digits::run(arguments),
         Some(Tour::Chaos) => chaos::run(arguments),
+        Some(Tour::Spike) => spike::run(arguments),
     }
 }

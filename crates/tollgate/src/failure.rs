@@ -24,6 +24,9 @@ pub enum CommandError {
     /// The lake failed.
     #[error("lake: {0}")]
     Lake(#[from] lake::LakeError),
+    /// The budgets failed.
+    #[error("budgets: {0}")]
+    Authority(#[from] finops::AuthorityError),
     /// The spool failed.
     #[error("spool: {0}")]
     Spool(#[from] spool::SpoolError),

@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 
 use events::{COLUMNS, ColumnType, SCHEMA_VERSION, UsageEvent};
+use lake::{MEASURES, ROLLUP_TABLES};
 use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
@@ -19,6 +20,7 @@ pub const CONFIGURATION: &str = "configuration.schema.json";
 pub fn generate() -> Vec<(&'static str, String)> {
     vec![
         (CONFIGURATION, text(config::json_schema())),
+        ("rollup-tables.json", text(rollup_tables())),
         ("usage-event.schema.json", text(schema_for!(UsageEvent).to_value())),
         ("usage-table.json", text(usage_table())),
     ]
@@ -51,6 +53,47 @@ fn usage_table() -> Value {
         "key": ["node_id", "epoch", "seq"],
         "partition": ["event_date"],
         "columns": columns,
+    })
+}
+
+/// The roll-up tables every query sees beside `usage`.
+fn rollup_tables() -> Value {
+    let column = |name: &str, ty, nullable, unit: &str, description: &str| {
+        json!({
+            "name": name,
+            "type": arrow_type(ty),
+            "nullable": nullable,
+            "unit": unit,
+            "description": description,
+        })
+    };
+    let tables: Vec<Value> = ROLLUP_TABLES
+        .iter()
+        .map(|table| {
+            let times = table.time_columns().iter().map(|(name, ty)| {
+                column(name, *ty, false, "UTC, gateway clock", "When: of received_at.")
+            });
+            let dimensions = table.dimensions.iter().map(|name| {
+                let description = match *name {
+                    "model" => "Model as sent to the provider, else as the client wrote it.",
+                    _ => "As in `usage`; NULL where it has none.",
+                };
+                column(name, ColumnType::Utf8, true, "", description)
+            });
+            let measures = MEASURES.iter().map(|measure| {
+                let nullable = measure.ty == ColumnType::Usd;
+                column(measure.name, measure.ty, nullable, measure.unit, measure.description)
+            });
+            json!({
+                "table": table.name,
+                "columns": times.chain(dimensions).chain(measures).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({
+        "grain": "bucket or day, and dimensions; a key may have several rows: always sum",
+        "source": "usage, exact at every instant",
+        "tables": tables,
     })
 }
 

@@ -1,51 +1,51 @@
-//! The running product: both halves in one process, started in the order money needs and stopped in
-//! the order that loses nothing.
+//! The running product: both halves in one process or one of them, started in the order money needs
+//! and stopped in the order that loses nothing.
 
+mod alerting;
 mod board;
 pub mod console;
+mod console_half;
+mod gateway_half;
 mod gauges;
-mod keys;
+mod link;
+mod node;
+mod price_board;
+mod publisher;
+mod record;
+mod tls;
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use gateway::{Accounting, BodyMemory, Drain, Engine, EngineOptions, Listen, Upstream};
-use lake::{Committer, CommitterOptions, Lake, LakeOptions, Window};
+use gateway::Engine;
+use lake::{Lake, LakeOptions};
 use metrics_exporter_prometheus::PrometheusHandle;
-use policy::{OutputHistory, Scope, Snapshot, Treasury};
 use pricing::PriceBook;
-use spool::{RealDisk, Spool, SpoolOptions};
+use spool::RealDisk;
 use store::{Actor, Organisation, Role, Store, StoreOptions};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use units::{BillingPeriod, Clock, Label, Secret, Usd};
+use units::{Clock, Label, Secret};
 
-use crate::compile;
-use crate::config::{Config, Environment, SpoolSync};
+use crate::config::{Config, Environment};
 use crate::failure::CommandError;
+use console_half::ConsoleHalf;
+use gateway_half::{GatewayHalf, Parts, Source};
 
 /// Longest wait for the last commit and the console's answers at a stop.
 const STOP_TIME_MAX: Duration = Duration::from_secs(30);
 /// Threads of the console and the committer; queries have their own.
 const LEDGER_THREADS: usize = 2;
 
-/// Everything that is open while the product runs.
-pub struct Service {
-    /// The configuration in force.
-    pub config: Config,
-    /// The transactional store.
-    pub store: Store,
-    /// The usage table.
-    pub lake: Lake,
-    /// The engine, whose `drain` stops the service.
-    pub engine: Arc<Engine>,
-    clock: Arc<dyn Clock>,
-    stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<()>>,
-    runtime: Runtime,
+/// Which halves a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halves {
+    /// Gateway and console.
+    Both,
+    /// The gateway over its own database and file, without pages.
+    Gateway,
+    /// The console, for gateways elsewhere.
+    Console,
 }
 
 /// The parts a service is made of before any of it runs.
@@ -66,14 +66,10 @@ impl Ledger {
             "cannot use {} (storage.data_dir)",
             storage.data_dir.display()
         )))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(LEDGER_THREADS)
-            .thread_name("ledger")
-            .enable_all()
-            .build()
-            .map_err(CommandError::system("cannot start threads"))?;
+        let runtime = runtime()?;
+        let options = store_options(config, &Environment::of_process())?;
         let (store, lake) = runtime.block_on(async {
-            let store = Store::open_with(&store_options(config), Arc::clone(clock)).await?;
+            let store = Store::open_with(&options, Arc::clone(clock)).await?;
             store.organisations().put(&organisation(config)?, &Actor::System).await?;
             let lake = Lake::open(LakeOptions::new(storage.lake_dir()), Arc::clone(clock)).await?;
             let adopted = lake.adopt_abandoned(&storage.spool_dir(), Arc::new(RealDisk)).await?;
@@ -84,64 +80,76 @@ impl Ledger {
     }
 }
 
+/// What a process was started with.
+pub struct Start {
+    /// The configuration in force.
+    pub config: Config,
+    /// The file it came from, read anew on SIGHUP; none where there is none to read.
+    pub file: Option<PathBuf>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What has been counted.
+    pub metrics: PrometheusHandle,
+}
+
+/// Everything that is open while the product runs.
+pub struct Service {
+    /// The configuration in force.
+    pub config: Config,
+    /// The transactional store.
+    pub store: Store,
+    /// The usage table.
+    pub lake: Lake,
+    clock: Arc<dyn Clock>,
+    console: ConsoleHalf,
+    gateway: Option<GatewayHalf>,
+    runtime: Runtime,
+}
+
 impl Service {
-    /// Opens everything a gateway needs and starts the ledger's own tasks. Nothing is listened on
-    /// but the console's address until [`Service::serve`].
-    pub fn start(
-        config: Config,
-        ledger: Ledger,
-        clock: Arc<dyn Clock>,
-        metrics: PrometheusHandle,
-    ) -> Result<Self, CommandError> {
+    /// Starts the ledger's own tasks and all a gateway needs. Nothing is listened on but the
+    /// console's address until [`Service::serve`].
+    pub fn start(start: Start, ledger: Ledger, halves: Halves) -> Result<Self, CommandError> {
+        let Start { config, file, clock, metrics } = start;
         let Ledger { store, lake, runtime } = ledger;
-        let treasury = Arc::new(Treasury::new(config.organisation.time_zone.billing().clone()));
-        treasury.configure(&compile::budgets(&config));
-        runtime.block_on(restore(&config, &lake, &treasury, clock.as_ref()))?;
-        let accounting = Arc::new(Accounting {
-            spool: Spool::open(spool_options(&config), Arc::new(RealDisk))?,
-            treasury: Arc::clone(&treasury),
-            prices: Arc::new(prices(&config)?),
-            clock: Arc::clone(&clock),
-            outputs: OutputHistory::default(),
-            hash_key: *runtime.block_on(store.instance_secret("prompt-hash"))?.expose(),
-        });
-        let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
-        let (stop, stopping) = watch::channel(false);
-        let watch = keys::Watch {
-            config: config.clone(),
-            keys: store.keys(),
-            snapshot: Arc::clone(&snapshot),
-            treasury: Arc::clone(&treasury),
-        };
-        runtime.block_on(watch.refresh())?;
-        let committer = Committer::new(lake.clone(), accounting.spool.clone());
-        let committer = committer.with_options(CommitterOptions {
-            interval: Duration::from_millis(config.storage.commit_interval_ms),
-            ..CommitterOptions::default()
-        });
-        let listener = runtime.block_on(console::listen(config.server.console))?;
-        let board = board::Board { treasury, clock: Arc::clone(&clock) };
-        let router = console::router(&config, &lake, &store, board, Arc::clone(&clock))?;
-        let router = console::with_metrics(router, metrics.clone());
-        let gauges = gauges::Gauges {
-            spool: accounting.spool.clone(),
-            treasury: Arc::clone(&accounting.treasury),
-            clock: Arc::clone(&clock),
-        };
-        let tasks = vec![
-            runtime.spawn(watch.run(stopping.clone())),
-            runtime.spawn(gauges.run(stopping.clone())),
-            runtime.spawn(console::serve(listener, router, stopping.clone())),
-            runtime.spawn(commit(committer, stopping)),
-        ];
-        let engine = Arc::new(engine(&config, accounting, snapshot, metrics)?);
-        Ok(Self { config, store, lake, engine, clock, stop, tasks, runtime })
+        let (console, gateway) = runtime.block_on(async {
+            let console = ConsoleHalf::start(console_half::Parts {
+                config: config.clone(),
+                file,
+                clock: Arc::clone(&clock),
+                store: store.clone(),
+                lake: lake.clone(),
+                metrics: metrics.clone(),
+                has_pages: halves != Halves::Gateway,
+            })
+            .await?;
+            if halves == Halves::Console {
+                return Ok::<_, CommandError>((console, None));
+            }
+            let gateway = GatewayHalf::start(Parts {
+                config: config.clone(),
+                clock: Arc::clone(&clock),
+                authority: Arc::new(console.link()),
+                source: Source::Here(console.snapshots()),
+                lake: Some(lake.clone()),
+                hash_key: hash_key(&config, &store).await?,
+                metrics,
+            })?;
+            Ok((console, Some(gateway)))
+        })?;
+        Ok(Self { config, store, lake, clock, console, gateway, runtime })
     }
 
     /// A link that logs one person in, once.
     pub fn login_url(&self, role: Role) -> Result<Secret, CommandError> {
-        let token = self.runtime.block_on(self.store.login_links().create(role, &Actor::Cli))?;
+        let links = self.store.login_links();
+        let token = self.runtime.block_on(links.create(role, None, &Actor::Cli))?;
         Ok(::console::access::login_url(&console::public_url(&self.config)?, &token))
+    }
+
+    /// The engine, where this process runs one; its `drain` stops the service.
+    pub fn engine(&self) -> Option<&Arc<Engine>> {
+        self.gateway.as_ref().map(|gateway| &gateway.engine)
     }
 
     /// The runtime the ledger's own work runs on.
@@ -154,40 +162,84 @@ impl Service {
         &self.clock
     }
 
-    /// Serves until a stop signal. The gateway ends first, so that the committer's last commit holds
-    /// everything it recorded. Blocks; must not be called from an async runtime.
+    /// Serves until a stop signal. The gateway ends first, so that the last commit holds everything
+    /// it recorded and the authority has heard its last word. Blocks; must not be called from an
+    /// async runtime.
     pub fn serve(self) -> Result<(), CommandError> {
-        let server = &self.config.server;
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let listen = Listen {
-            address: server.gateway,
-            threads: server.threads.map_or(cores, usize::from),
-            work_stealing: server.work_stealing,
-            grace: Duration::from_millis(server.shutdown_grace_ms),
-        };
-        let served = gateway::serve(Arc::clone(&self.engine), &listen);
-        if let Err(error) = self.engine.accounting.spool.flush() {
-            tracing::error!(%error, "the spool could not be flushed");
-        }
-        self.end();
-        Ok(served?)
-    }
-
-    fn end(self) {
-        // A receiver that is gone has ended already.
-        let _ = self.stop.send(true);
-        let Self { tasks, runtime, store, .. } = self;
-        runtime.block_on(async move {
-            let ended = tokio::time::timeout(STOP_TIME_MAX, futures::future::join_all(tasks));
-            if ended.await.is_err() {
-                tracing::error!(
-                    "the ledger did not end in time; the next start commits what is left"
-                );
+        let served = match &self.gateway {
+            Some(gateway) => gateway.serve(),
+            None => {
+                self.runtime.block_on(stop_signal());
+                Ok(())
             }
+        };
+        let Self { console, gateway, runtime, store, .. } = self;
+        runtime.block_on(in_time(async move {
+            if let Some(gateway) = gateway {
+                gateway.stop().await;
+            }
+            console.stop().await;
             store.close().await;
-        });
+        }));
         runtime.shutdown_timeout(Duration::from_secs(1));
+        served
     }
+}
+
+/// Runs a gateway whose console is elsewhere, until a stop signal. It needs neither that console nor
+/// the lake to start and to serve.
+pub fn serve_linked(start: Start) -> Result<(), CommandError> {
+    let Start { config, clock, metrics, .. } = start;
+    let environment = Environment::of_process();
+    let link = gateway_half::link(&config, &environment)?
+        .ok_or_else(|| CommandError::Usage("link.console_url is not configured".to_owned()))?;
+    let secret = gateway_half::link_secret(&config, &environment)?;
+    let runtime = runtime()?;
+    let gateway = runtime.block_on(async {
+        GatewayHalf::start(Parts {
+            config,
+            clock,
+            authority: Arc::clone(&link) as Arc<dyn gateway::Authority>,
+            source: Source::Link(link),
+            lake: None,
+            hash_key: secret.map_or([0; 32], |secret| derived_hash_key(&secret)),
+            metrics,
+        })
+    })?;
+    let served = gateway.serve();
+    runtime.block_on(in_time(gateway.stop()));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+/// Waits for the end, but not for ever: the next start commits what is left.
+async fn in_time(end: impl Future<Output = ()>) {
+    if tokio::time::timeout(STOP_TIME_MAX, end).await.is_err() {
+        tracing::error!("the ledger did not end in time; the next start commits what is left");
+    }
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("signals cannot be heard: only SIGKILL ends this process");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn runtime() -> Result<Runtime, CommandError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(LEDGER_THREADS)
+        .thread_name("ledger")
+        .enable_all()
+        .build()
+        .map_err(CommandError::system("cannot start threads"))
 }
 
 /// The price book: the embedded catalog, and over it the operator's file.
@@ -199,11 +251,17 @@ pub fn prices(config: &Config) -> Result<PriceBook, CommandError> {
     Ok(book.with_overlay(&text, &path.display().to_string())?)
 }
 
-/// Commits until the stop. What could not be committed stays in the spool for the next start.
-async fn commit(committer: Committer, stopping: watch::Receiver<bool>) {
-    if let Err(error) = Box::pin(committer.run(stopping)).await {
-        tracing::error!(%error, "usage is no longer committed; restart to commit what is spooled");
+/// Key of the prompt hashes: the same on every gateway of an installation, so that equal prompts are
+/// told apart from others wherever they were sent.
+async fn hash_key(config: &Config, store: &Store) -> Result<[u8; 32], CommandError> {
+    match gateway_half::link_secret(config, &Environment::of_process())? {
+        Some(secret) => Ok(derived_hash_key(&secret)),
+        None => Ok(*store.instance_secret("prompt-hash").await?.expose()),
     }
+}
+
+fn derived_hash_key(secret: &Secret) -> [u8; 32] {
+    blake3::derive_key("tollgate 2026-11 prompt hash key", secret.expose().as_bytes())
 }
 
 fn organisation(config: &Config) -> Result<Organisation, CommandError> {
@@ -215,79 +273,19 @@ fn organisation(config: &Config) -> Result<Organisation, CommandError> {
 }
 
 /// How the database of a configuration is opened.
-pub fn store_options(config: &Config) -> StoreOptions {
+pub fn store_options(
+    config: &Config,
+    environment: &Environment,
+) -> Result<StoreOptions, CommandError> {
     let lifetime_us =
         |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-    StoreOptions {
+    let url = config
+        .storage
+        .database_url(environment)
+        .map_err(|error| CommandError::Usage(format!("storage.database: {error}")))?;
+    Ok(StoreOptions {
         login_link_lifetime_us: lifetime_us(config.auth.login_link_ttl_s),
         session_lifetime_us: lifetime_us(config.auth.session_ttl_s),
-        ..StoreOptions::new(config.storage.database_url())
-    }
-}
-
-fn spool_options(config: &Config) -> SpoolOptions {
-    let storage = &config.storage;
-    let node = storage.node_id.as_ref().map_or("local", |node| node.as_str());
-    let mut options = SpoolOptions::new(storage.spool_dir(), node);
-    options.quota_bytes = storage.spool_quota_bytes;
-    options.sync = match storage.spool_sync {
-        SpoolSync::Group => spool::Sync::default(),
-        SpoolSync::Every => spool::Sync::Every,
-    };
-    options
-}
-
-/// What budgets had settled in their current window, summed from the lake.
-async fn restore(
-    config: &Config,
-    lake: &Lake,
-    treasury: &Treasury,
-    clock: &dyn Clock,
-) -> Result<(), CommandError> {
-    let zone = config.organisation.time_zone.billing();
-    let now = clock.now();
-    let window = Window::of_period(BillingPeriod::containing(now, zone), zone);
-    let spent = lake.spend_by_team(window).await?;
-    let organisation = config.organisation.slug.as_str();
-    for budget in compile::budgets(config) {
-        let counts = |row: &&lake::TeamSpend| {
-            row.organisation == organisation
-                && match &budget.scope {
-                    Scope::Organisation => true,
-                    Scope::Team(team) => row.team.as_deref() == Some(team.as_str()),
-                }
-        };
-        let settled: Usd = spent.iter().filter(counts).map(|row| row.cost).sum();
-        treasury.restore(budget.id, now, settled);
-    }
-    Ok(())
-}
-
-fn engine(
-    config: &Config,
-    accounting: Arc<Accounting>,
-    snapshot: Arc<ArcSwap<Snapshot>>,
-    metrics: PrometheusHandle,
-) -> Result<Engine, CommandError> {
-    let secrets = config.resolve_secrets(&Environment::of_process())?;
-    let mut upstreams = BTreeMap::new();
-    for provider in compile::providers(config, &secrets) {
-        let name = provider.name.clone();
-        upstreams.insert(name, Upstream::new(provider, Arc::clone(&accounting.clock))?);
-    }
-    let server = &config.server;
-    Ok(Engine {
-        options: EngineOptions {
-            body_bytes_max: usize::try_from(server.body_bytes_max).unwrap_or(usize::MAX),
-            body_time_max: Duration::from_millis(server.body_read_timeout_ms),
-            budget_denied_status: server.budget_denied_status.code(),
-            litellm_headers: server.expose_litellm_headers,
-            render_metrics: Box::new(move || metrics.render()),
-        },
-        snapshot,
-        upstreams,
-        accounting,
-        memory: BodyMemory::new(server.body_memory_bytes_max),
-        drain: Arc::new(Drain::default()),
+        ..StoreOptions::new(url.expose())
     })
 }

@@ -112,6 +112,16 @@ prefixed_id!(
     SessionId,
     "ses_"
 );
+prefixed_id!(
+    /// An incident that alerts were raised about.
+    IncidentId,
+    "inc_"
+);
+prefixed_id!(
+    /// One message to one alert channel.
+    DeliveryId,
+    "dlv_"
+);
 
 #[cfg(test)]
 mod tests {

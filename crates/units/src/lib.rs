@@ -9,10 +9,12 @@ mod label;
 mod money;
 mod period;
 mod secret;
+mod window;
 
 pub use clock::{Clock, OffsetClock, SystemClock, UnixMicros};
-pub use id::{BudgetId, IdError, KeyId, RequestId, SessionId, StatementId};
+pub use id::{BudgetId, DeliveryId, IdError, IncidentId, KeyId, RequestId, SessionId, StatementId};
 pub use label::{Label, LabelError, Slug, SlugError};
 pub use money::{Usd, UsdError};
 pub use period::{BillingPeriod, BillingZone, PeriodError};
 pub use secret::Secret;
+pub use window::{CalendarWindow, WindowError};

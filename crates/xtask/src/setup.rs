@@ -8,12 +8,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::run::{cache, program, root, run, works};
 
-/// Makes sure of Debian packages, each told by a program it brings. Installs them where it may,
-/// else says how.
+/// Makes sure of Debian packages, each told by a program it brings, by name or (with `*` for a
+/// version) by path. Installs them where it may, else says how.
 pub(crate) fn packages(wanted: &[(&str, &str)]) -> Result<()> {
     let missing: Vec<&str> = wanted
         .iter()
         .filter(|(program, _)| !works("sh", &["-c", &format!("command -v {program}")]))
+        .filter(|(path, _)| !path.contains('*') || !works("sh", &["-c", &format!("ls {path}")]))
         .map(|(_, package)| *package)
         .collect();
     if missing.is_empty() {
@@ -43,9 +44,14 @@ pub(crate) fn build() -> Result<()> {
     packages(&[("cmake", "cmake"), ("cc", "build-essential")])
 }
 
-/// What the tests need beside that: the official SDKs, DuckDB, and a browser.
+/// What the tests need beside that: the official SDKs, DuckDB, a browser, and a database server.
 pub(crate) fn clients() -> Result<()> {
-    packages(&[("python3", "python3-venv"), ("npm", "npm"), ("chromium", "chromium")])?;
+    packages(&[
+        ("python3", "python3-venv"),
+        ("npm", "npm"),
+        ("chromium", "chromium"),
+        ("/usr/lib/postgresql/*/bin/initdb", "postgresql"),
+    ])?;
     python()?;
     node()
 }

@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use finops::{Basis, Figures, Scope, Statement, UsageLine};
-use futures::{StreamExt, TryStreamExt, stream};
-use jiff::civil::Date;
-use lake::{Dimension, Lake, LakeError, Ranked, Window};
-use units::{BillingPeriod, BillingZone, Clock, Slug, UnixMicros, Usd};
+use lake::{Dimension, Lake, LakeError, Lens, Ranked, Window};
+use units::{BillingPeriod, BillingZone, Clock, Slug, Usd};
 
 use crate::Ledger;
 use crate::ledger::{
@@ -22,8 +20,6 @@ use crate::ledger::{
 const RANKED_ROWS: u32 = 16;
 /// Models looked at for ones without a price: those cost nothing and come last.
 const MODEL_ROWS: u32 = 1_000;
-/// Days asked for at once where days are not those of UTC.
-const DAYS_AT_ONCE: usize = 4;
 
 /// The ledger over the usage table of one organisation.
 #[derive(Debug, Clone)]
@@ -40,35 +36,29 @@ impl LakeLedger {
         Self { lake, organisation, zone, clock }
     }
 
-    /// Spend per day of a month, days cut in the billing zone. The table knows the days of UTC; those
-    /// of another zone are asked for one by one.
-    async fn days(&self, period: BillingPeriod) -> Result<Vec<DaySpend>, LakeError> {
-        if self.zone == BillingZone::UTC {
-            let days = self.lake.daily_trend(Window::of_period(period, &self.zone)).await?;
-            return Ok(days.iter().map(|d| DaySpend { date: d.day, cost: d.cost }).collect());
-        }
-        let last = self.zone.date_of(self.clock.now());
-        let days = period.first_day().series(jiff::Span::new().days(1));
-        let days = days.take_while(|day| *day < period.next().first_day() && *day <= last);
-        stream::iter(days.map(|day| self.day(day)))
-            .buffered(DAYS_AT_ONCE)
-            .try_filter(|day| std::future::ready(!day.cost.is_zero()))
-            .try_collect()
-            .await
+    /// Spend per day of a month, days cut in the billing zone.
+    async fn days(
+        &self,
+        lake: &Lake,
+        period: BillingPeriod,
+        team: Option<&Slug>,
+    ) -> Result<Vec<DaySpend>, LakeError> {
+        let lens = lens(Window::of_period(period, &self.zone), team);
+        let days = lake.daily_trend(&lens, &self.zone).await?;
+        Ok(days.iter().map(|day| DaySpend { date: day.day, cost: day.cost }).collect())
     }
 
-    async fn day(&self, date: Date) -> Result<DaySpend, LakeError> {
-        let start = |date| self.zone.start_of(date).unwrap_or_default();
-        let to = date.tomorrow().map_or(UnixMicros::new(i64::MAX), start);
-        let totals = self.lake.month_to_date(Window { from: start(date), to }).await?;
-        Ok(DaySpend { date, cost: totals.cost })
-    }
-
-    async fn gather(&self, window: &MonthWindow) -> Result<OverviewData, LakeError> {
+    async fn gather(
+        &self,
+        window: &MonthWindow,
+        team: Option<&Slug>,
+    ) -> Result<OverviewData, LakeError> {
         // To the month's end and not to the present: a gateway's clock may run ahead of ours.
-        let month = Window { from: window.from, to: window.end };
+        let month = &lens(Window { from: window.from, to: window.end }, team);
         let before = Window { from: window.previous_from, to: window.previous_until };
-        let lake = &self.lake;
+        let before = &lens(before, team);
+        // One state of the table for all figures of the page.
+        let lake = &self.lake.pinned().await?;
         let (totals, before, coverage, freshness) = tokio::try_join!(
             lake.month_to_date(month),
             lake.month_to_date(before),
@@ -76,8 +66,8 @@ impl LakeLedger {
             lake.freshness(),
         )?;
         let (days, previous_days, teams, models, customers) = tokio::try_join!(
-            self.days(window.period),
-            self.days(window.period.previous()),
+            self.days(lake, window.period, team),
+            self.days(lake, window.period.previous(), team),
             lake.top_by(Dimension::Team, month, RANKED_ROWS),
             lake.top_by(Dimension::Model, month, MODEL_ROWS),
             lake.top_by(Dimension::Customer, month, RANKED_ROWS),
@@ -112,29 +102,35 @@ impl LakeLedger {
 
 #[async_trait]
 impl Ledger for LakeLedger {
-    async fn overview(&self, window: &MonthWindow) -> Result<OverviewData, LedgerError> {
-        Box::pin(self.gather(window)).await.map_err(failed)
+    async fn overview(
+        &self,
+        window: &MonthWindow,
+        team: Option<&Slug>,
+    ) -> Result<OverviewData, LedgerError> {
+        Box::pin(self.gather(window, team)).await.map_err(failed)
     }
 
     async fn statement_index(
         &self,
         first: BillingPeriod,
         last: BillingPeriod,
+        team: Option<&Slug>,
     ) -> Result<Vec<StatementEntry>, LedgerError> {
         let mut entries = Vec::new();
+        let lake = self.lake.pinned().await.map_err(failed)?;
         let periods =
             std::iter::successors(Some(first), |period| Some(period.next()).filter(|p| *p <= last));
         for period in periods {
-            let window = Window::of_period(period, &self.zone);
+            let lens = lens(Window::of_period(period, &self.zone), team);
             let mut teams: BTreeMap<Option<String>, (Usd, u64)> = BTreeMap::new();
-            for spend in self.lake.spend_by_team(window).await.map_err(failed)? {
+            for spend in lake.spend_by_team(&lens).await.map_err(failed)? {
                 let (cost, unpriced) = teams.entry(spend.team).or_default();
                 *cost += spend.cost;
                 *unpriced = unpriced.saturating_add(spend.unpriced);
             }
             // Refused requests leave rows without a team that used nothing: no line for those.
-            let used = |(team, (cost, unpriced)): &(Option<String>, (Usd, u64))| {
-                team.is_some() || !cost.is_zero() || *unpriced > 0
+            let used = |(name, (cost, unpriced)): &(Option<String>, (Usd, u64))| {
+                name.is_some() || !cost.is_zero() || *unpriced > 0
             };
             entries.extend(teams.into_iter().filter(used).map(|(team, (cost, unpriced_calls))| {
                 StatementEntry { team, period, cost, unpriced_calls }
@@ -169,6 +165,11 @@ impl Ledger for LakeLedger {
         // Planning anything opens the table at its newest version.
         self.lake.sql("SELECT 1").await.map(drop).map_err(failed)
     }
+}
+
+/// A window as a reader of one team, or of everything, sees it.
+fn lens(window: Window, team: Option<&Slug>) -> Lens {
+    Lens { window, team: team.map(ToString::to_string) }
 }
 
 fn shares(ranked: Vec<Ranked>) -> Vec<Share> {

@@ -23,9 +23,10 @@ impl StoreAccess {
 #[async_trait]
 impl Access for StoreAccess {
     async fn log_in(&self, link_token: &str) -> Result<Option<Secret>, AccessError> {
-        let role = self.store.login_links().consume(link_token).await.map_err(failed)?;
-        let Some(role) = role else { return Ok(None) };
-        let (_, token) = self.store.sessions().create(role).await.map_err(failed)?;
+        let login = self.store.login_links().consume(link_token).await.map_err(failed)?;
+        let Some(login) = login else { return Ok(None) };
+        let sessions = self.store.sessions();
+        let (_, token) = sessions.create(login.role, login.team.as_ref()).await.map_err(failed)?;
         Ok(Some(token))
     }
 
@@ -33,7 +34,8 @@ impl Access for StoreAccess {
         let session = self.store.sessions().find(token).await.map_err(failed)?;
         Ok(session.map(|session| Session {
             id: session.id,
-            role: session.role.as_str().to_owned(),
+            role: session.role,
+            team: session.team,
             csrf: session.csrf,
             expires_at: session.expires_at,
         }))

@@ -12,7 +12,7 @@ pub(crate) async fn alive() -> &'static str {
 
 /// Ledger and session store answer too.
 pub(crate) async fn ready(State(state): State<ConsoleState>) -> Result<&'static str, ConsoleError> {
-    state.access.ready().await?;
-    state.read(state.ledger.ready()).await?;
+    state.sources.access.ready().await?;
+    state.read(state.sources.ledger.ready()).await?;
     Ok("ready\n")
 }

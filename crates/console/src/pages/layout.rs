@@ -1,25 +1,57 @@
 //! What surrounds every page: title, navigation, who is signed in, when it was made.
 
+use store::Role;
+
 use crate::ConsoleState;
 use crate::access::Session;
 use crate::assets::AssetUrls;
 use crate::markup::Stamp;
+use crate::permission::Permission;
 
 /// The part of the console a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
     /// The overview.
     Overview,
+    /// Explore.
+    Explore,
+    /// Requests.
+    Requests,
     /// Statements.
     Statements,
+    /// Budgets.
+    Budgets,
+    /// Keys.
+    Keys,
+    /// Alerts.
+    Alerts,
     /// Pages outside the navigation.
     Elsewhere,
+}
+
+/// The navigation: where each entry leads, and what it takes to be shown.
+const NAVIGATION: [(Section, &str, &str, Permission); 7] = [
+    (Section::Overview, "Overview", "/", Permission::ReadCosts),
+    (Section::Explore, "Explore", "/explore", Permission::ReadCosts),
+    (Section::Requests, "Requests", "/requests", Permission::ReadRequests),
+    (Section::Statements, "Statements", "/statements", Permission::ReadCosts),
+    (Section::Budgets, "Budgets", "/budgets", Permission::ReadBudgets),
+    (Section::Keys, "Keys", "/keys", Permission::ReadKeys),
+    (Section::Alerts, "Alerts", "/alerts", Permission::ReadAlerts),
+];
+
+/// An entry of the navigation.
+pub(crate) struct NavLink {
+    pub(crate) title: &'static str,
+    pub(crate) address: &'static str,
+    pub(crate) is_here: bool,
 }
 
 /// The frame of a page.
 pub(crate) struct Layout {
     pub(crate) title: String,
-    pub(crate) section: Section,
+    /// What the session may open; empty for strangers.
+    pub(crate) navigation: Vec<NavLink>,
     pub(crate) account: Option<Account>,
     pub(crate) assets: AssetUrls,
     pub(crate) organisation: String,
@@ -30,7 +62,8 @@ pub(crate) struct Layout {
 
 /// Who is signed in.
 pub(crate) struct Account {
-    pub(crate) role: String,
+    pub(crate) role: Role,
+    pub(crate) team: Option<String>,
     pub(crate) csrf: String,
 }
 
@@ -43,15 +76,17 @@ impl Layout {
         title: String,
     ) -> Self {
         let csrf = session.csrf.expose().to_owned();
-        let account = Account { role: session.role.clone(), csrf };
-        Self { account: Some(account), section, ..Self::outside(state, title) }
+        let team = session.team().map(ToString::to_string);
+        let account = Account { role: session.role, team, csrf };
+        let navigation = navigation(session, section);
+        Self { account: Some(account), navigation, ..Self::outside(state, title) }
     }
 
     /// The frame of a page anyone may see. It names no organisation.
     pub(crate) fn outside(state: &ConsoleState, title: String) -> Self {
         Self {
             title,
-            section: Section::Elsewhere,
+            navigation: Vec::new(),
             account: None,
             assets: AssetUrls::current(),
             organisation: state.settings.organisation.clone(),
@@ -60,14 +95,12 @@ impl Layout {
             version: env!("CARGO_PKG_VERSION"),
         }
     }
+}
 
-    /// Whether the page belongs to the overview.
-    pub(crate) fn is_overview(&self) -> bool {
-        self.section == Section::Overview
-    }
-
-    /// Whether the page belongs to the statements.
-    pub(crate) fn is_statements(&self) -> bool {
-        self.section == Section::Statements
-    }
+fn navigation(session: &Session, here: Section) -> Vec<NavLink> {
+    NAVIGATION
+        .into_iter()
+        .filter(|(.., permission)| session.may(*permission))
+        .map(|(section, title, address, _)| NavLink { title, address, is_here: section == here })
+        .collect()
 }

@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::rendered;
 use crate::ConsoleState;
 use crate::error::ConsoleError;
-use crate::guard::Confirmed;
+use crate::guard::{Confirmed, NoFields};
 use crate::session;
 
 /// Longer texts are no login token, bytes.
@@ -46,7 +46,7 @@ pub(crate) async fn accept(
     if token.len() > TOKEN_BYTES_MAX {
         return Err(ConsoleError::LinkSpent);
     }
-    let session = state.access.log_in(&token).await?.ok_or(ConsoleError::LinkSpent)?;
+    let session = state.sources.access.log_in(&token).await?.ok_or(ConsoleError::LinkSpent)?;
     let cookie = session::cookie(&state.settings.public_url, session.expose().to_owned());
     tracing::info!("console session opened");
     Ok((jar.add(cookie), Redirect::to("/")).into_response())
@@ -56,9 +56,9 @@ pub(crate) async fn accept(
 pub(crate) async fn leave(
     State(state): State<ConsoleState>,
     jar: CookieJar,
-    Confirmed(signed_in): Confirmed,
+    Confirmed(session, NoFields {}): Confirmed<NoFields>,
 ) -> Result<Response, ConsoleError> {
-    state.access.log_out(signed_in.0.id).await?;
+    state.sources.access.log_out(session.id).await?;
     let jar = jar.remove(session::cookie(&state.settings.public_url, String::new()));
     Ok((jar, Redirect::to("/login")).into_response())
 }

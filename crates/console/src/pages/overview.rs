@@ -11,14 +11,17 @@ use axum::response::Html;
 use serde::Deserialize;
 use units::BillingPeriod;
 
+use super::budgets::row::BudgetRow;
 use super::layout::{Layout, Section};
-use super::{Asked, rendered};
+use super::{Asked, budgets, rendered};
+use crate::access::Session;
 use crate::error::ConsoleError;
 use crate::ledger::{MonthWindow, OverviewData, UnpricedModel};
 use crate::markup::{Count, Stamp};
+use crate::permission::Permission;
 use crate::session::SignedIn;
 use crate::{ConsoleState, moments};
-use rankings::{BudgetRow, Name, Ranking};
+use rankings::{Name, Ranking};
 use summary::Summary;
 use trend::Trend;
 
@@ -35,7 +38,7 @@ struct OverviewPage {
     layout: Layout,
     months: Months,
     contents: Contents,
-    budgets: Vec<BudgetRow>,
+    budgets: Budgets,
     freshness: Freshness,
 }
 
@@ -71,6 +74,16 @@ struct UnpricedRow {
     tokens: Count,
 }
 
+/// Where budgets stand; none beside a month that is over.
+#[derive(Default)]
+struct Budgets {
+    rows: Vec<BudgetRow>,
+    /// They could not be read.
+    are_away: bool,
+    /// The session may see them in full.
+    has_page: bool,
+}
+
 struct Freshness {
     received: Option<(Stamp, String)>,
     ingested: Option<Stamp>,
@@ -82,20 +95,22 @@ pub(crate) async fn show(
     SignedIn(session): SignedIn,
     Asked(query): Asked<OverviewQuery>,
 ) -> Result<Html<String>, ConsoleError> {
+    session.demand(Permission::ReadCosts)?;
     let current = state.current_period();
     let period = query.month.unwrap_or(current).min(current);
     let window = MonthWindow::new(period, &state.settings.zone, state.now());
-    let data = state.read(state.ledger.overview(&window)).await?;
+    let data = state.read(state.sources.ledger.overview(&window, session.team())).await?;
     let months = Months::of(&state, &window, current);
     let freshness = Freshness::of(&state, &data);
     let title = format!("Overview, {}", months.title);
     // Budgets are a fact of the present: beside the figures of a past month they would mislead.
-    let budgets = if period == current { state.budgets.status() } else { Vec::new() };
+    let budgets =
+        if period == current { Budgets::read(&state, &session).await } else { Budgets::default() };
     rendered(&OverviewPage {
         layout: Layout::new(&state, &session, Section::Overview, title),
         months,
         contents: Contents::of(&window, data)?,
-        budgets: budgets.iter().map(|budget| BudgetRow::of(budget, &state.moments())).collect(),
+        budgets,
         freshness,
     })
 }
@@ -130,6 +145,23 @@ impl Contents {
 impl UnpricedRow {
     fn of(model: UnpricedModel) -> Self {
         Self { model: model.model, calls: Count(model.calls), tokens: Count(model.tokens) }
+    }
+}
+
+impl Budgets {
+    /// Where they stand. The month's figures are worth showing without them.
+    async fn read(state: &ConsoleState, session: &Session) -> Self {
+        let has_page = session.may(Permission::ReadBudgets);
+        match budgets::visible(state, session).await {
+            Ok(budgets) => {
+                let rows = budgets.iter().map(|budget| BudgetRow::of(budget, &state.moments()));
+                Self { rows: rows.collect(), are_away: false, has_page }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "budgets not read for the overview");
+                Self { rows: Vec::new(), are_away: true, has_page }
+            }
+        }
     }
 }
 

@@ -29,6 +29,6 @@ pub(crate) fn page(state: &ConsoleState, problem: &Problem) -> Result<Response, 
 }
 
 /// Text with code between backquotes, in pieces.
-fn pieces(text: &str) -> Vec<(bool, &str)> {
+pub(super) fn pieces(text: &str) -> Vec<(bool, &str)> {
     text.split('`').enumerate().map(|(i, piece)| (i % 2 == 1, piece)).collect()
 }

@@ -10,10 +10,12 @@ use units::{BillingPeriod, Slug, Usd};
 
 use super::layout::{Layout, Section};
 use super::rendered;
+use crate::access::Session;
 use crate::error::ConsoleError;
 use crate::figures::{counted, percent};
 use crate::ledger::MonthWindow;
 use crate::markup::{Count, ExactMoney, Money, Stamp};
+use crate::permission::Permission;
 use crate::session::SignedIn;
 use crate::{ConsoleState, moments};
 
@@ -75,16 +77,18 @@ struct Notes {
 /// Shows the statement, or hands it out as CSV when the document's name ends so.
 pub(crate) async fn show(
     State(state): State<ConsoleState>,
-    signed_in: SignedIn,
+    SignedIn(session): SignedIn,
     path: Result<Path<(Slug, String)>, PathRejection>,
 ) -> Result<Response, ConsoleError> {
+    session.demand(Permission::ReadCosts)?;
     let Path((team, document)) = path.map_err(|_| ConsoleError::NotFound("statement"))?;
+    session.demand_sight(Some(team.as_str()), "statement")?;
     let (month, is_csv) =
         document.strip_suffix(".csv").map_or((document.as_str(), false), |month| (month, true));
     let period = month.parse().map_err(|_| ConsoleError::NotFound("statement"))?;
-    let statement = state.read(state.ledger.statement(&team, period)).await?;
+    let statement = state.read(state.sources.ledger.statement(&team, period)).await?;
     let statement = statement.ok_or(ConsoleError::NotFound("statement"))?;
-    if is_csv { csv(&statement) } else { page(&state, &signed_in, &statement) }
+    if is_csv { csv(&statement) } else { page(&state, &session, &statement) }
 }
 
 fn csv(statement: &Statement) -> Result<Response, ConsoleError> {
@@ -100,14 +104,14 @@ fn csv(statement: &Statement) -> Result<Response, ConsoleError> {
 
 fn page(
     state: &ConsoleState,
-    signed_in: &SignedIn,
+    session: &Session,
     statement: &Statement,
 ) -> Result<Response, ConsoleError> {
     let scope = &statement.scope;
     let heading = Heading::of(state, statement);
     let title = format!("Statement of {}, {}", heading.team, heading.month);
     let page = StatementPage {
-        layout: Layout::new(state, &signed_in.0, Section::Statements, title),
+        layout: Layout::new(state, session, Section::Statements, title),
         heading,
         sections: sections(statement),
         total: FigureCells::of(&statement.totals.figures, statement.totals.cost_displayed),

@@ -13,6 +13,7 @@ use super::{Asked, rendered};
 use crate::error::ConsoleError;
 use crate::ledger::StatementEntry;
 use crate::markup::Money;
+use crate::permission::Permission;
 use crate::session::SignedIn;
 use crate::{ConsoleState, moments};
 
@@ -65,11 +66,13 @@ pub(crate) async fn show(
     SignedIn(session): SignedIn,
     Asked(query): Asked<StatementsQuery>,
 ) -> Result<Html<String>, ConsoleError> {
+    session.demand(Permission::ReadCosts)?;
     let current = state.current_period();
     let last = query.until.unwrap_or(current).min(current);
     let periods = months_until(last);
     let first = periods.first().copied().unwrap_or(last);
-    let entries = state.read(state.ledger.statement_index(first, last)).await?;
+    let index = state.sources.ledger.statement_index(first, last, session.team());
+    let entries = state.read(index).await?;
     let totals = periods.iter().map(|period| total_of(&entries, *period));
     let later = advanced(last, MONTHS).min(current);
     rendered(&StatementsPage {

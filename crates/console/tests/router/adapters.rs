@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use console::adapters::{LakeLedger, StoreAccess};
-use console::budgets::NoBudgets;
-use console::{ConsoleSettings, ConsoleState};
+use console::{ConsoleSettings, ConsoleState, Sources};
 use events::{
     Attribution, Cache, CacheState, Call, Cost, Decision, EventIds, Meter, Meters, ModelNames,
     Outcome, Privacy, Times, UsageEvent, UsageSource,
@@ -82,18 +81,17 @@ async fn console_in(zone: &str, dir: &std::path::Path) -> (Browser, String) {
     lake.commit("n/e", &rows, 2).await.unwrap();
     let address = format!("sqlite:{}", dir.join("store.db").display());
     let store = Store::open(&address, clock.clone()).await.unwrap();
-    let link = store.login_links().create(Role::Finance, &Actor::Cli).await.unwrap();
+    let link = store.login_links().create(Role::Finance, None, &Actor::Cli).await.unwrap();
     let organisation = "acme".parse().unwrap();
+    let ledger = LakeLedger::new(lake, organisation, zone.clone(), clock.clone());
     let state = ConsoleState::new(
-        Arc::new(LakeLedger::new(lake, organisation, zone.clone(), clock.clone())),
-        Arc::new(StoreAccess::new(store)),
-        Arc::new(NoBudgets),
-        clock,
+        Sources::new(Arc::new(ledger), Arc::new(StoreAccess::new(store))),
         ConsoleSettings {
             public_url: PUBLIC_URL.parse().unwrap(),
             organisation: "Acme".to_owned(),
             zone,
         },
+        clock,
     );
     let browser = Browser::of(state);
     let url = console::access::login_url(&PUBLIC_URL.parse().unwrap(), &link);

@@ -9,7 +9,7 @@ use axum::http::header::{
 };
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Request, StatusCode};
-use console::{ConsoleSettings, ConsoleState};
+use console::{ConsoleSettings, ConsoleState, Sources};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 use units::{BillingZone, UnixMicros};
@@ -24,7 +24,7 @@ pub(crate) const SESSION: &str = "good-session-token";
 
 /// A console and a way to ask it.
 pub(crate) struct Browser {
-    router: Router,
+    pub(crate) router: Router,
     /// Where links and sessions can be added; unused by consoles over a real store.
     pub(crate) access: Arc<MemoryAccess>,
 }
@@ -44,6 +44,16 @@ impl Browser {
 
     /// A console over this ledger, reached at this address.
     pub(crate) fn over(ledger: MemoryLedger, public_url: &str) -> Self {
+        let budgets = Arc::new(MemoryBudgets::of(sample::budgets()));
+        Self::with(ledger, public_url, |sources| sources.with_budgets(budgets))
+    }
+
+    /// A console over this ledger and whatever else is added.
+    pub(crate) fn with(
+        ledger: MemoryLedger,
+        public_url: &str,
+        add: impl FnOnce(Sources) -> Sources,
+    ) -> Self {
         let access = Arc::new(MemoryAccess::default());
         access.add_session(SESSION, UnixMicros::new(i64::MAX));
         let settings = ConsoleSettings {
@@ -51,13 +61,8 @@ impl Browser {
             organisation: "Acme & Söhne".to_owned(),
             zone: BillingZone::UTC,
         };
-        let state = ConsoleState::new(
-            Arc::new(ledger),
-            access.clone(),
-            Arc::new(MemoryBudgets(sample::budgets())),
-            Arc::new(StoppedClock(NOW)),
-            settings,
-        );
+        let sources = add(Sources::new(Arc::new(ledger), access.clone()));
+        let state = ConsoleState::new(sources, settings, Arc::new(StoppedClock(NOW)));
         Self { access, ..Self::of(state) }
     }
 
@@ -76,6 +81,11 @@ impl Browser {
         assert!(!policy.contains("unsafe"), "{address}");
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8(body.to_vec()).unwrap();
+        let kind = parts.headers.get(CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap());
+        for script in body.split("<script").skip(1).filter(|_| kind.starts_with("text/html")) {
+            let is_ours = script.starts_with(" src=\"/assets/") && script.contains("></script>");
+            assert!(is_ours, "{address}: a script that is none of ours\n{body}");
+        }
         Answer { status: parts.status, headers: parts.headers, body }
     }
 

@@ -1,11 +1,12 @@
 //! A month of plausible figures, with names that try to break out of the page.
 
-use console::BudgetStatus;
 use console::ledger::{
     Coverage, DaySpend, Freshness, OverviewData, Share, StatementEntry, Totals, UnpricedModel,
 };
-use finops::{Basis, Figures, Scope, Statement, UsageLine};
-use units::{BillingPeriod, BillingZone, UnixMicros, Usd};
+use console::{BudgetAmounts, BudgetStatus, LeaseStatus};
+use finops::{Basis, Figures, Scope as StatementScope, Statement, UsageLine};
+use policy::{Scope, WhenAlone};
+use units::{BillingPeriod, BillingZone, BudgetId, CalendarWindow, Slug, UnixMicros, Usd};
 
 use crate::sources::MemoryLedger;
 
@@ -28,7 +29,9 @@ pub(crate) fn ledger() -> MemoryLedger {
     MemoryLedger {
         overview: overview(),
         entries: entries(),
-        statements: vec![statement("search", "2026-11"), statement("search", "2026-10")],
+        statements: [("search", "2026-11"), ("search", "2026-10"), ("growth", "2026-11")]
+            .map(|(team, month)| statement(team, month))
+            .into(),
         is_down: false,
     }
 }
@@ -123,7 +126,7 @@ fn entries() -> Vec<StatementEntry> {
 
 /// A statement with three features, unpriced and unattributed usage, and the hostile customer.
 pub(crate) fn statement(team: &str, month: &str) -> Statement {
-    let scope = Scope::new(
+    let scope = StatementScope::new(
         "acme".parse().unwrap(),
         team.parse().unwrap(),
         period(month),
@@ -156,19 +159,53 @@ pub(crate) fn statement(team: &str, month: &str) -> Statement {
     Statement::compile(scope, basis, usage).unwrap()
 }
 
-pub(crate) fn budgets() -> Vec<BudgetStatus> {
-    let budget = |name: &str, team: &str, limit, spent: &str, reserved: &str| BudgetStatus {
+/// A budget of a team for November: its limit, what was spent, what is held.
+fn budget(
+    bits: u128,
+    name: &str,
+    team: &str,
+    (limit, spent, reserved): (i64, &str, &str),
+) -> BudgetStatus {
+    let team: Slug = team.parse().unwrap();
+    BudgetStatus {
+        id: BudgetId::from_u128(bits),
         name: name.to_owned(),
-        team: Some(team.to_owned()),
-        limit: Usd::from_dollars(limit),
-        spent: usd(spent),
-        reserved: usd(reserved),
+        scope: Scope::Team(team.clone()),
+        team: Some(team),
+        window: CalendarWindow::Month,
         window_start: UnixMicros::new(1_793_491_200_000_000),
         resets_at: UnixMicros::new(1_796_083_200_000_000),
+        amounts: BudgetAmounts {
+            limit: Usd::from_dollars(limit),
+            spent: usd(spent),
+            reserved: usd(reserved),
+            overshoot: usd("0.25"),
+        },
+        leases: vec![LeaseStatus {
+            node: "gateway-<b>1</b>".to_owned(),
+            epoch: "0193".to_owned(),
+            granted: usd("30"),
+            settled: usd("21.5"),
+            reserved: usd("1.5"),
+            reported_at: NOW,
+            expires_at: NOW.plus_micros(15_000_000),
+        }],
+        when_alone: WhenAlone::Spend { exposure: usd("2.5") },
+    }
+}
+
+pub(crate) fn budgets() -> Vec<BudgetStatus> {
+    let everyone = BudgetStatus {
+        scope: Scope::Organisation,
+        team: None,
+        leases: Vec::new(),
+        when_alone: WhenAlone::Refuse,
+        ..budget(4, "whole-year", "search", (90_000, "11000", "0"))
     };
     vec![
-        budget("search-monthly", "search", 1_500, "812.44", "0"),
-        budget("growth-monthly", "growth", 320, "301.188821", "4.2"),
-        budget("support-bots-monthly", "support-bots", 500, "499.9951", "0.0049"),
+        budget(1, "search-monthly", "search", (1_500, "812.44", "0")),
+        budget(2, "growth-monthly", "growth", (320, "301.188821", "4.2")),
+        budget(3, "support-bots-monthly", "support-bots", (500, "499.9951", "0.0049")),
+        everyone,
     ]
 }

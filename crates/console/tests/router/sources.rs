@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use console::access::{AccessError, Session};
 use console::ledger::{LedgerError, MonthWindow, OverviewData, StatementEntry};
-use console::{Access, BudgetBoard, BudgetStatus, Ledger};
+use console::{Access, BoardError, BudgetBoard, BudgetStatus, Ledger};
 use finops::Statement;
+use store::Role;
 use units::{BillingPeriod, Clock, Secret, SessionId, Slug, UnixMicros};
 
 /// A ledger that answers with what it was given; `is_down` makes every answer an error.
@@ -27,18 +28,27 @@ impl MemoryLedger {
 
 #[async_trait]
 impl Ledger for MemoryLedger {
-    async fn overview(&self, _: &MonthWindow) -> Result<OverviewData, LedgerError> {
+    async fn overview(
+        &self,
+        _: &MonthWindow,
+        team: Option<&Slug>,
+    ) -> Result<OverviewData, LedgerError> {
         self.check()?;
-        Ok(self.overview.clone())
+        let mut overview = self.overview.clone();
+        overview.teams.retain(|share| is_of(team, share.name.as_deref()));
+        Ok(overview)
     }
 
     async fn statement_index(
         &self,
         first: BillingPeriod,
         last: BillingPeriod,
+        team: Option<&Slug>,
     ) -> Result<Vec<StatementEntry>, LedgerError> {
         self.check()?;
-        let shown = |entry: &&StatementEntry| (first..=last).contains(&entry.period);
+        let shown = |entry: &&StatementEntry| {
+            (first..=last).contains(&entry.period) && is_of(team, entry.team.as_deref())
+        };
         Ok(self.entries.iter().filter(shown).cloned().collect())
     }
 
@@ -57,6 +67,11 @@ impl Ledger for MemoryLedger {
     }
 }
 
+/// Whether something of team `name` is within what `team` may see.
+fn is_of(team: Option<&Slug>, name: Option<&str>) -> bool {
+    team.is_none_or(|team| name == Some(team.as_str()))
+}
+
 /// Login links and sessions in memory.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryAccess {
@@ -70,11 +85,21 @@ impl MemoryAccess {
         self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(token.to_owned());
     }
 
-    /// Makes a session of this token.
+    /// Makes an admin's session of this token.
     pub(crate) fn add_session(&self, token: &str, expires_at: UnixMicros) {
+        self.add(token, Role::Admin, None, expires_at);
+    }
+
+    /// Makes a session of this token that lasts, for a role and perhaps one team only.
+    pub(crate) fn add_role(&self, token: &str, role: Role, team: Option<&str>) {
+        self.add(token, role, team, UnixMicros::new(i64::MAX));
+    }
+
+    fn add(&self, token: &str, role: Role, team: Option<&str>, expires_at: UnixMicros) {
         let session = Session {
             id: SessionId::generate(),
-            role: "admin".to_owned(),
+            role,
+            team: team.map(|team| team.parse().unwrap()),
             csrf: Secret::new(format!("csrf-of-{token}")),
             expires_at,
         };
@@ -111,13 +136,26 @@ impl Access for MemoryAccess {
     }
 }
 
-/// Budgets as given.
+/// Budgets as given; `is_down` makes every answer an error.
 #[derive(Debug, Default)]
-pub(crate) struct MemoryBudgets(pub(crate) Vec<BudgetStatus>);
+pub(crate) struct MemoryBudgets {
+    pub(crate) budgets: Vec<BudgetStatus>,
+    pub(crate) is_down: bool,
+}
 
+impl MemoryBudgets {
+    pub(crate) fn of(budgets: Vec<BudgetStatus>) -> Self {
+        Self { budgets, is_down: false }
+    }
+}
+
+#[async_trait]
 impl BudgetBoard for MemoryBudgets {
-    fn status(&self) -> Vec<BudgetStatus> {
-        self.0.clone()
+    async fn status(&self) -> Result<Vec<BudgetStatus>, BoardError> {
+        if self.is_down {
+            return Err(BoardError("database gone".to_owned()));
+        }
+        Ok(self.budgets.clone())
     }
 }
 

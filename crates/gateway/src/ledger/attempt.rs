@@ -2,11 +2,13 @@
 //!
 //! This file must never know whether another attempt follows, or what the client is told.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dialects::{Facts, StreamTranscoder, Usage};
 use events::{Cost, Dialect, ErrorClass, Intent, Settlement, UsageEvent, UsageSource};
 use policy::Reservation;
-use pricing::Query;
+use pricing::{PriceBook, Query};
 use spool::Slot;
 use units::{UnixMicros, Usd};
 
@@ -18,7 +20,7 @@ pub(crate) struct OpenAttempt {
     pub(super) slot: Slot,
     pub(super) reservation: Reservation,
     pub(super) event: UsageEvent,
-    prices: String,
+    pricing: Pricing,
     /// The client's body, kept for an estimate should the provider give no usage.
     body: Bytes,
     dialect_in: Dialect,
@@ -59,11 +61,18 @@ pub(crate) enum Billable {
     Drained,
 }
 
+/// How an attempt is priced: by the book that was in force when it was sent.
+pub(crate) struct Pricing {
+    pub(crate) book: Arc<PriceBook>,
+    /// Provider id in the book.
+    pub(crate) provider: String,
+}
+
 /// Everything that opens an attempt.
 pub(crate) struct Opening {
     pub(crate) slot: Slot,
     pub(crate) reservation: Reservation,
-    pub(crate) prices: String,
+    pub(crate) pricing: Pricing,
     pub(crate) provider: String,
     pub(crate) model: String,
     pub(crate) dialect_out: Dialect,
@@ -84,7 +93,7 @@ impl OpenAttempt {
             slot: opening.slot,
             reservation: opening.reservation,
             event,
-            prices: opening.prices,
+            pricing: opening.pricing,
             body: opening.body,
             dialect_in: Dialect::OpenaiChat,
             stream: None,
@@ -103,7 +112,7 @@ impl OpenAttempt {
     }
 
     /// What is certain already: should nothing more be learned, the attempt cost what it holds.
-    pub(super) fn intent(&self, accounting: &Accounting) -> Intent {
+    pub(super) fn intent(&self) -> Intent {
         let held = self.reservation.hold().amount;
         let mut event = self.event.clone();
         event.outcome.error = Some(ErrorClass::Interrupted);
@@ -113,7 +122,7 @@ impl OpenAttempt {
         let amount = Some(held).filter(|held| !held.is_zero());
         event.cost.usage_source = UsageSource::Estimated;
         (event.cost.list, event.cost.contract, event.cost.billed) = (amount, amount, amount);
-        event.cost.price_version = Some(accounting.prices.version().to_owned());
+        event.cost.price_version = Some(self.pricing.book.version().to_owned());
         Intent { event, held: charges }
     }
 
@@ -123,7 +132,7 @@ impl OpenAttempt {
             slot,
             reservation,
             mut event,
-            prices,
+            pricing,
             body,
             dialect_in,
             stream,
@@ -140,7 +149,7 @@ impl OpenAttempt {
         event.call.response_bytes = ending.response_bytes;
         event.decision.is_waste = ending.error.is_some() && source != UsageSource::None;
         event.meters = usage.meters;
-        price(&mut event, &prices, &usage, source, accounting);
+        price(&mut event, &pricing, &usage, source);
         let billed = event.cost.billed.unwrap_or(Usd::ZERO);
         if ending.error.is_none()
             && let (Some(key), Some(model)) = (event.attribution.key_id, &event.model.resolved)
@@ -158,16 +167,10 @@ impl OpenAttempt {
 }
 
 /// Fills in what the quantities cost.
-fn price(
-    event: &mut UsageEvent,
-    prices: &str,
-    usage: &Usage,
-    source: UsageSource,
-    books: &Accounting,
-) {
+fn price(event: &mut UsageEvent, pricing: &Pricing, usage: &Usage, source: UsageSource) {
     let model = event.model.resolved.clone().unwrap_or_default();
-    let priced = books.prices.price(&Query {
-        provider: prices,
+    let priced = pricing.book.price(&Query {
+        provider: &pricing.provider,
         model: &model,
         at: event.times.received_us,
         service_tier: usage.service_tier.as_deref(),
@@ -184,7 +187,7 @@ fn price(
         contract: amount,
         billed: amount,
         provider_reported: usage.reported_cost,
-        price_version: Some(books.prices.version().to_owned()),
+        price_version: Some(pricing.book.version().to_owned()),
         rate_set: priced.as_ref().map(|priced| priced.rate_set.to_string()),
         usage_source: source,
         service_tier: usage.service_tier.clone(),

@@ -159,7 +159,9 @@ fn sixty_four_clients_never_pass_the_cap_and_nine_tenths_are_spent_before_a_refu
     simulator.set_fault("", "words=60").unwrap();
     // About 1,300 answers of 0.0003 USD.
     let cap = usd("0.40");
-    let gateway = Arc::new(Setup::of(&simulator).budget("0.40").start());
+    // Room for all of them at once: the disk may be slow to prepare more.
+    let setup = Setup { ahead_bytes: 8 << 20, ..Setup::of(&simulator) };
+    let gateway = Arc::new(setup.budget("0.40").start());
     let mut body = ask("openai");
     body["max_tokens"] = 64.into();
     let body = Arc::new(body);

@@ -8,18 +8,26 @@
 )]
 
 mod attribution; // whom a row names
+mod bank; // a budget authority in memory
 mod body; // reading requests: bounded in size, time and memory
 mod budget; // admission, clamping, the cap under load
+mod console; // a console of a test
 mod cut; // streams that end early
 mod errors; // what is told when somebody is wrong
 mod failover; // whatever goes wrong before the first byte
 mod gone; // clients that leave
 mod harness; // a gateway in this process, and the laws checked whenever one ends
 mod http; // HTTP/2, keep-alive, requests sent ahead, HTTP/1.0
+mod leases; // waiting for one, being refused one, an authority that is away
+mod link; // the console over HTTP, behaving and misbehaving
 mod metering; // what is recorded, and when
 mod names; // providers by name
+mod patience; // the client's own bound on its wait
 mod pool; // connections to providers
 mod raw_client;
 mod raw_upstream;
+mod setup; // what a gateway of a test is started with
 mod shutdown; // stops that lose nothing
+mod snapshot_file; // the last good snapshot on disk
 mod surface; // probes, models, headers
+mod swap; // another snapshot in force while requests are under way

@@ -1,10 +1,12 @@
 //! Totals of a window, their daily trend, and how much of them is priced and attributed.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
-use units::Usd;
+use units::{BillingZone, Usd};
 
 use crate::rows::Rows;
-use crate::window::Window;
+use crate::window::Lens;
 use crate::{Lake, LakeError, named};
 
 /// Totals of everything in a window.
@@ -36,7 +38,7 @@ impl Totals {
 /// Totals of one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DayTotal {
-    /// The day, UTC.
+    /// The day, in the zone asked for.
     pub day: Date,
     /// Billed cost of the attempts whose cost is known, USD.
     pub cost: Usd,
@@ -68,31 +70,45 @@ impl Lake {
     ///
     /// # Errors
     /// When the query fails or takes too long.
-    pub async fn month_to_date(&self, window: Window) -> Result<Totals, LakeError> {
-        self.ask(named::TOTALS, window.params()).await?.only(totals)
+    pub async fn month_to_date(&self, lens: &Lens) -> Result<Totals, LakeError> {
+        self.ask(named::TOTALS, lens.rolled_params()).await?.only(totals)
     }
 
-    /// Totals by day, UTC, oldest first; days without usage are left out.
+    /// Totals by day of `zone`, oldest first; days without usage are left out.
     ///
     /// # Errors
     /// When the query fails or takes too long.
-    pub async fn daily_trend(&self, window: Window) -> Result<Vec<DayTotal>, LakeError> {
-        self.ask(named::DAILY_TREND, window.params()).await?.map(|rows, row| {
-            Ok(DayTotal {
-                day: rows.day(row, "day")?,
-                cost: rows.known_sum(row, "cost_usd")?,
-                requests: rows.count(row, "requests")?,
-                unpriced: rows.count(row, "unpriced")?,
-            })
-        })
+    pub async fn daily_trend(
+        &self,
+        lens: &Lens,
+        zone: &BillingZone,
+    ) -> Result<Vec<DayTotal>, LakeError> {
+        if *zone == BillingZone::UTC && lens.window.is_whole_days() {
+            let rows = self.ask(named::DAILY_TREND, lens.rolled_params()).await?;
+            return rows.map(|rows, row| day_total(rows, row, rows.day(row, "day")?));
+        }
+        let rows = self.ask(named::QUARTER_TREND, lens.rolled_params()).await?;
+        let quarters = rows.map(|rows, row| {
+            let at = rows.instant(row, "bucket")?.unwrap_or_default();
+            day_total(rows, row, zone.date_of(at))
+        })?;
+        let mut days = BTreeMap::new();
+        for quarter in quarters {
+            let empty = DayTotal { day: quarter.day, cost: Usd::ZERO, requests: 0, unpriced: 0 };
+            let day: &mut DayTotal = days.entry(quarter.day).or_insert(empty);
+            day.cost += quarter.cost;
+            day.requests = day.requests.saturating_add(quarter.requests);
+            day.unpriced = day.unpriced.saturating_add(quarter.unpriced);
+        }
+        Ok(days.into_values().collect())
     }
 
     /// How much of a window's usage is priced and attributed.
     ///
     /// # Errors
     /// When the query fails or takes too long.
-    pub async fn coverage(&self, window: Window) -> Result<Coverage, LakeError> {
-        self.ask(named::COVERAGE, window.params()).await?.only(|rows, row| {
+    pub async fn coverage(&self, lens: &Lens) -> Result<Coverage, LakeError> {
+        self.ask(named::COVERAGE, lens.rolled_params()).await?.only(|rows, row| {
             Ok(Coverage {
                 attempts: rows.count(row, "attempts")?,
                 priced: rows.count(row, "priced")?,
@@ -103,6 +119,15 @@ impl Lake {
             })
         })
     }
+}
+
+fn day_total(rows: &Rows, row: usize, day: Date) -> Result<DayTotal, LakeError> {
+    Ok(DayTotal {
+        day,
+        cost: rows.known_sum(row, "cost_usd")?,
+        requests: rows.count(row, "requests")?,
+        unpriced: rows.count(row, "unpriced")?,
+    })
 }
 
 fn totals(rows: &Rows, row: usize) -> Result<Totals, LakeError> {

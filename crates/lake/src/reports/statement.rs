@@ -1,8 +1,9 @@
-//! What teams spent: the lines of a statement, and the sums budgets are seeded with.
+//! What teams spent: the index of statements, and the lines of one.
 
 use units::Usd;
 
-use crate::window::{Window, text};
+use crate::query::Params;
+use crate::window::{Lens, Window, text};
 use crate::{Lake, LakeError, named};
 
 /// One line of a team's statement.
@@ -49,8 +50,7 @@ impl Lake {
         team: &str,
         window: Window,
     ) -> Result<Vec<StatementLine>, LakeError> {
-        let mut params = window.params();
-        params.extend([("organisation", text(organisation)), ("team", text(team))]);
+        let params = of_team(Lens::of_team(window, team).rolled_params(), organisation);
         self.ask(named::STATEMENT_LINES, params).await?.map(|rows, row| {
             Ok(StatementLine {
                 feature: rows.text(row, "feature")?,
@@ -74,8 +74,7 @@ impl Lake {
         team: &str,
         window: Window,
     ) -> Result<Vec<String>, LakeError> {
-        let mut params = window.params();
-        params.extend([("organisation", text(organisation)), ("team", text(team))]);
+        let params = of_team(Lens::of_team(window, team).params(), organisation);
         let rows = self.ask(named::STATEMENT_BASIS, params).await?;
         rows.map(|rows, row| rows.name(row, "price_version"))
     }
@@ -84,8 +83,8 @@ impl Lake {
     ///
     /// # Errors
     /// When the query fails or takes too long.
-    pub async fn spend_by_team(&self, window: Window) -> Result<Vec<TeamSpend>, LakeError> {
-        self.ask(named::SPEND_BY_TEAM, window.params()).await?.map(|rows, row| {
+    pub async fn spend_by_team(&self, lens: &Lens) -> Result<Vec<TeamSpend>, LakeError> {
+        self.ask(named::SPEND_BY_TEAM, lens.rolled_params()).await?.map(|rows, row| {
             Ok(TeamSpend {
                 organisation: rows.name(row, "organisation")?,
                 team: rows.text(row, "team")?,
@@ -94,4 +93,9 @@ impl Lake {
             })
         })
     }
+}
+
+fn of_team(mut params: Params, organisation: &str) -> Params {
+    params.push(("organisation", text(organisation)));
+    params
 }

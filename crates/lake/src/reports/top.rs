@@ -2,7 +2,7 @@
 
 use units::Usd;
 
-use crate::window::{Window, limit, text};
+use crate::window::{Lens, limit, text};
 use crate::{Lake, LakeError, named};
 
 /// What usage can be broken down by.
@@ -76,19 +76,24 @@ pub struct Ranked {
 }
 
 impl Lake {
-    /// The values of a dimension that cost most in a window, largest first, at most `rows`.
+    /// The values of a dimension that cost most, largest first, at most `rows`.
     ///
     /// # Errors
     /// When the query fails or takes too long.
     pub async fn top_by(
         &self,
         dimension: Dimension,
-        window: Window,
+        lens: &Lens,
         rows: u32,
     ) -> Result<Vec<Ranked>, LakeError> {
-        let mut params = window.params();
+        let query = match dimension {
+            Dimension::Customer => named::TOP_BY_CUSTOMER,
+            Dimension::User => named::TOP_BY_USER,
+            _ => named::TOP_BY,
+        };
+        let mut params = lens.rolled_params();
         params.extend([("dimension", text(dimension.as_str())), ("limit", limit(rows))]);
-        self.ask(named::TOP_BY, params).await?.map(|rows, row| {
+        self.ask(query, params).await?.map(|rows, row| {
             Ok(Ranked {
                 name: rows.text(row, "name")?,
                 cost: rows.known_sum(row, "cost_usd")?,

@@ -1,5 +1,6 @@
 //! Tests of the price book from outside: against the recorded answers of the catalog's own package
-//! (`goldens`), known amounts (`amounts`), laws (`laws`) and operators' files (`overlays`).
+//! (`goldens`), known amounts (`amounts`), laws (`laws`), operators' files (`overlays`) and recorded
+//! costs taken apart (`receipts`).
 
 #![allow(clippy::unwrap_used, reason = "a test stops where its premise fails")]
 
@@ -7,6 +8,7 @@ mod amounts;
 mod goldens;
 mod laws;
 mod overlays;
+mod receipts;
 
 use std::sync::LazyLock;
 

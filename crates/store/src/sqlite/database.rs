@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -12,8 +14,8 @@ use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::watch;
 use units::{Clock, UnixMicros};
 
-use super::rows;
-use crate::StoreError;
+use crate::engine::Engine;
+use crate::{StoreError, rows};
 
 /// Embedded, so that the binary migrates any database it opens.
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -60,57 +62,49 @@ impl Database {
         let reader = pool(READERS_MAX).connect_lazy_with(options.pragma("query_only", "ON"));
         Ok(Self { writer, reader, clock, changes: watch::Sender::new(revision) })
     }
+}
 
-    /// The present.
-    pub(super) fn now(&self) -> UnixMicros {
+#[async_trait]
+impl Engine for Database {
+    type Driver = Sqlite;
+
+    fn now(&self) -> UnixMicros {
         self.clock.now()
     }
 
-    /// Connections for statements that only read.
-    pub(super) fn reader(&self) -> &SqlitePool {
-        &self.reader
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        Ok(self.reader.acquire().await?)
     }
 
-    /// A transaction that may write. It takes the write lock at once: one that began by reading could
-    /// not be upgraded after someone else wrote.
-    pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    async fn view(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.reader.begin().await?)
+    }
+
+    /// It takes the write lock at once: one that began by reading could not be upgraded after someone
+    /// else wrote.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    /// Commits a write to keys or organisations and tells whoever waits for such.
-    pub(super) async fn commit_policy(
-        &self,
-        mut transaction: Transaction<'static, Sqlite>,
-    ) -> Result<(), StoreError> {
-        let revision = revision(&mut transaction).await?;
-        transaction.commit().await?;
-        // Two commits may get here in the other order: the number told never falls.
-        self.changes.send_if_modified(|known| {
-            let newer = revision > *known;
-            *known = revision.max(*known);
-            newer
-        });
-        Ok(())
+    async fn commit(transaction: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
+        Ok(transaction.commit().await?)
     }
 
-    /// Told the revision after every write of this process to keys or organisations.
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    async fn revision(link: &mut SqliteConnection) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT revision FROM revisions WHERE name = 'policy'")
+            .fetch_one(link)
+            .await?;
+        rows::count(&row, "revision")
     }
 
-    /// Waits for calls under way and closes every connection.
-    pub(super) async fn close(&self) {
+    fn changes(&self) -> &watch::Sender<u64> {
+        &self.changes
+    }
+
+    async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
     }
-}
-
-/// The revision of what a gateway's snapshot is compiled from.
-pub(super) async fn revision(connection: &mut SqliteConnection) -> Result<u64, StoreError> {
-    let revision: i64 = sqlx::query_scalar("SELECT revision FROM revisions WHERE name = 'policy'")
-        .fetch_one(connection)
-        .await?;
-    rows::counter(revision, "revision")
 }
 
 /// Connects and migrates. Turning a new file to WAL needs a lock SQLite does not wait for, so a busy
@@ -141,7 +135,7 @@ async fn migrate(writer: &SqlitePool) -> Result<u64, StoreError> {
     // `Migrator::run` over a borrowed connection gives a future that is `Send` for no lifetime the
     // compiler can generalise, so that opening could not be spawned; this is the same without it.
     MIGRATIONS.run_direct(None, &mut *transaction, false).await?;
-    let revision = revision(&mut transaction).await?;
+    let revision = Database::revision(&mut transaction).await?;
     transaction.commit().await?;
     Ok(revision)
 }
@@ -162,66 +156,7 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::borrow::Cow;
     use units::SystemClock;
-
-    /// Rows for the tables each migration adds, as an older release would have left them.
-    const POPULATE: [(&str, &str); 3] = [
-        ("meta", "INSERT INTO meta VALUES ('cookie', randomblob(32), 1)"),
-        ("organisations", "INSERT INTO organisations VALUES ('acme', 'Acme', 'UTC', 1)"),
-        ("login_links", "INSERT INTO login_links VALUES (randomblob(32), 'admin', 1, 2, NULL)"),
-    ];
-
-    #[tokio::test]
-    async fn migrations_apply_on_a_database_populated_at_any_earlier_version() {
-        for known in 0..=MIGRATIONS.migrations.len() {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("store.db");
-            let older = Migrator {
-                migrations: Cow::Owned(MIGRATIONS.migrations[..known].to_vec()),
-                ..Migrator::DEFAULT
-            };
-            let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-            let pool = SqlitePool::connect_with(options).await.unwrap();
-            older.run(&pool).await.unwrap();
-            for (_, insert) in &POPULATE[..known.min(POPULATE.len())] {
-                sqlx::query(*insert).execute(&pool).await.unwrap();
-            }
-            pool.close().await;
-
-            let timeout = Duration::from_secs(1);
-            let db = Database::open(&path, timeout, Arc::new(SystemClock)).await.unwrap();
-            let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations")
-                .fetch_one(db.reader())
-                .await
-                .unwrap();
-            assert_eq!(usize::try_from(applied).unwrap(), MIGRATIONS.migrations.len());
-            for (table, _) in &POPULATE[..known.min(POPULATE.len())] {
-                let count = format!("SELECT count(*) FROM {table}");
-                let rows: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(count))
-                    .fetch_one(db.reader())
-                    .await
-                    .unwrap();
-                assert_eq!(rows, 1, "{table} after {known} migrations");
-            }
-            db.close().await;
-        }
-    }
-
-    #[tokio::test]
-    async fn a_database_of_a_newer_release_is_refused_by_its_version() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("store.db");
-        let open = || Database::open(&path, Duration::from_secs(1), Arc::new(SystemClock));
-        let db = open().await.unwrap();
-        sqlx::query("INSERT INTO _sqlx_migrations VALUES (9999, 'later', 0, TRUE, x'00', 0)")
-            .execute(&db.writer)
-            .await
-            .unwrap();
-        db.close().await;
-        let error = open().await.unwrap_err();
-        assert!(matches!(error, StoreError::Newer(9999)), "{error}");
-    }
 
     #[tokio::test]
     async fn connections_keep_the_promises_made_for_them() {

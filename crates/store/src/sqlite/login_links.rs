@@ -1,80 +1,60 @@
-//! One-time login links in SQLite.
-
-use std::sync::Arc;
+//! The statements of one-time login links in SQLite.
 
 use async_trait::async_trait;
-use serde_json::json;
-use units::Secret;
+use sqlx::SqliteConnection;
+use units::{Slug, UnixMicros};
 
 use super::database::Database;
-use super::{audit, rows};
-use crate::token::fresh_secret;
-use crate::{Actor, LoginLinks, NewAudit, Role, SecretHash, StoreError};
-
-/// [`LoginLinks`] over one SQLite file.
-#[derive(Debug)]
-pub(super) struct SqliteLoginLinks {
-    db: Arc<Database>,
-    lifetime_us: i64,
-}
-
-impl SqliteLoginLinks {
-    pub(super) fn new(db: Arc<Database>, lifetime_us: i64) -> Self {
-        Self { db, lifetime_us }
-    }
-}
+use crate::stored::{LoginLinkSql, login};
+use crate::{Login, SecretHash, StoreError};
 
 #[async_trait]
-impl LoginLinks for SqliteLoginLinks {
-    async fn create(&self, role: Role, by: &Actor) -> Result<Secret, StoreError> {
-        let token = fresh_secret("")?;
-        let hash = SecretHash::of(token.expose());
-        let now = self.db.now();
-        let expires_at = now.plus_micros(self.lifetime_us);
-        let mut transaction = self.db.begin().await?;
+impl LoginLinkSql for Database {
+    async fn insert_login_link(
+        link: &mut SqliteConnection,
+        hash: &SecretHash,
+        login: &Login,
+        (now, expires_at): (UnixMicros, UnixMicros),
+    ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO login_links (hash, role, created_at_us, expires_at_us)
-             VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO login_links (hash, role, team, created_at_us, expires_at_us)
+             VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(hash.as_bytes().to_vec())
-        .bind(role.as_str())
+        .bind(login.role.as_str())
+        .bind(login.team.as_ref().map(Slug::as_str))
         .bind(now.get())
         .bind(expires_at.get())
-        .execute(&mut *transaction)
+        .execute(link)
         .await?;
-        let entry = NewAudit {
-            after: json!({ "role": role, "expires_at": expires_at }),
-            ..NewAudit::new(by, "login_link.create", hash.short())
-        };
-        audit::append(&mut transaction, now, &entry).await?;
-        transaction.commit().await?;
-        Ok(token)
+        Ok(())
     }
 
-    async fn consume(&self, token: &str) -> Result<Option<Role>, StoreError> {
-        let hash = SecretHash::of(token);
-        let now = self.db.now();
-        let mut transaction = self.db.begin().await?;
+    async fn use_login_link(
+        link: &mut SqliteConnection,
+        hash: &SecretHash,
+        now: UnixMicros,
+    ) -> Result<Option<Login>, StoreError> {
         let row = sqlx::query(
-            "UPDATE login_links SET used_at_us = ?2
-             WHERE hash = ?1 AND used_at_us IS NULL AND expires_at_us > ?2
-             RETURNING role",
+            "UPDATE login_links SET used_at_us = $2
+             WHERE hash = $1 AND used_at_us IS NULL AND expires_at_us > $2
+             RETURNING role, team",
         )
         .bind(hash.as_bytes().to_vec())
         .bind(now.get())
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(link)
         .await?;
-        let Some(row) = row else {
-            transaction.rollback().await?;
-            return Ok(None);
-        };
-        let role = rows::parsed(&row, "role", |text| text.parse::<Role>())?;
-        let entry = NewAudit {
-            after: json!({ "role": role }),
-            ..NewAudit::new(&Actor::Anonymous, "login", hash.short())
-        };
-        audit::append(&mut transaction, now, &entry).await?;
-        transaction.commit().await?;
-        Ok(Some(role))
+        row.as_ref().map(login).transpose()
+    }
+
+    async fn sweep_login_links(
+        link: &mut SqliteConnection,
+        now: UnixMicros,
+    ) -> Result<u64, StoreError> {
+        let deleted = sqlx::query("DELETE FROM login_links WHERE expires_at_us <= $1")
+            .bind(now.get())
+            .execute(link)
+            .await?;
+        Ok(deleted.rows_affected())
     }
 }

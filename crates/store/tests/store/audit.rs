@@ -2,10 +2,19 @@
 
 use store::{Actor, AuditVerdict, NewAudit};
 
-use crate::Bench;
+use crate::{Bench, Engine};
 
-async fn bench_with_entries(count: usize) -> Bench {
-    let bench = Bench::new().await;
+on_both_engines!(
+    entries_follow_one_another_and_page_from_the_newest,
+    an_empty_log_is_intact,
+    a_log_longer_than_a_page_verifies_to_its_end,
+    the_database_itself_refuses_to_change_history,
+    tampering_by_someone_who_removed_the_guards_is_found_where_it_happened,
+    writers_in_two_processes_extend_one_chain,
+);
+
+async fn bench_with_entries(engine: Engine, count: usize) -> Bench {
+    let bench = Bench::new(engine).await;
     for n in 0..count {
         let entry = NewAudit {
             after: serde_json::json!({ "limit_usd": "12.50", "n": n }),
@@ -17,9 +26,8 @@ async fn bench_with_entries(count: usize) -> Bench {
     bench
 }
 
-#[tokio::test]
-async fn entries_follow_one_another_and_page_from_the_newest() {
-    let bench = bench_with_entries(5).await;
+async fn entries_follow_one_another_and_page_from_the_newest(engine: Engine) {
+    let bench = bench_with_entries(engine, 5).await;
     let audit = bench.store.audit();
     let newest = audit.list(None, 2).await.unwrap();
     let older = audit.list(Some(newest[1].seq), 10).await.unwrap();
@@ -33,15 +41,13 @@ async fn entries_follow_one_another_and_page_from_the_newest() {
     assert_eq!(json["hash"].as_str().map(str::len), Some(64));
 }
 
-#[tokio::test]
-async fn an_empty_log_is_intact() {
-    let verdict = Bench::new().await.store.audit().verify().await.unwrap();
+async fn an_empty_log_is_intact(engine: Engine) {
+    let verdict = Bench::new(engine).await.store.audit().verify().await.unwrap();
     assert_eq!(verdict, AuditVerdict::Intact { entries: 0, head: [0; 32] });
 }
 
-#[tokio::test]
-async fn a_log_longer_than_a_page_verifies_to_its_end() {
-    let bench = Bench::new().await;
+async fn a_log_longer_than_a_page_verifies_to_its_end(engine: Engine) {
+    let bench = Bench::new(engine).await;
     for _ in 0..257 {
         bench.store.audit().append(&NewAudit::new(&Actor::System, "a.b", "c")).await.unwrap();
     }
@@ -49,54 +55,76 @@ async fn a_log_longer_than_a_page_verifies_to_its_end() {
     assert!(matches!(verdict, AuditVerdict::Intact { entries: 257, .. }), "{verdict:?}");
 }
 
-#[tokio::test]
-async fn the_database_itself_refuses_to_change_history() {
-    let bench = bench_with_entries(3).await;
-    let raw = bench.raw().await;
+async fn the_database_itself_refuses_to_change_history(engine: Engine) {
+    let bench = bench_with_entries(engine, 3).await;
+    let replace = match engine {
+        Engine::Sqlite => {
+            "INSERT OR REPLACE INTO audit SELECT 3, at_us, 'x', action, subject, detail,
+                 previous_hash, hash FROM audit WHERE seq = 3"
+        }
+        Engine::Postgres => {
+            "INSERT INTO audit SELECT 3, at_us, 'x', action, subject, detail, previous_hash, hash
+                 FROM audit WHERE seq = 3 ON CONFLICT (seq) DO UPDATE SET actor = 'x'"
+        }
+    };
+    let empty = match engine {
+        Engine::Sqlite => "DELETE FROM audit",
+        Engine::Postgres => "TRUNCATE audit",
+    };
     for statement in [
         "UPDATE audit SET actor = 'someone else'",
         "DELETE FROM audit WHERE seq = 3",
-        "INSERT OR REPLACE INTO audit SELECT 3, at_us, 'x', action, subject, detail, previous_hash,
-             hash FROM audit WHERE seq = 3",
+        empty,
+        replace,
         "INSERT INTO audit SELECT 9, at_us, 'x', action, subject, detail, previous_hash, hash
              FROM audit WHERE seq = 3",
     ] {
-        let error = sqlx::query(statement).execute(&raw).await.unwrap_err().to_string();
+        let error = bench.raw(statement).await.unwrap_err().to_string();
         assert!(error.contains("the audit log is append-only"), "{statement}: {error}");
     }
     let verdict = bench.store.audit().verify().await.unwrap();
     assert!(matches!(verdict, AuditVerdict::Intact { entries: 3, .. }));
 }
 
-#[tokio::test]
-async fn tampering_by_someone_who_removed_the_guards_is_found_where_it_happened() {
+async fn tampering_by_someone_who_removed_the_guards_is_found_where_it_happened(engine: Engine) {
+    let (on_audit, zeros) = match engine {
+        Engine::Sqlite => ("", "zeroblob(32)"),
+        Engine::Postgres => (" ON audit", "decode(repeat('00', 32), 'hex')"),
+    };
+    let changed = "it was changed after it was written";
+    let forged = format!("UPDATE audit SET hash = {zeros} WHERE seq = 2");
     for (tampering, seq, problem) in [
-        ("UPDATE audit SET actor = 'x' WHERE seq = 2", 2, "it was changed after it was written"),
-        ("UPDATE audit SET detail = '{}' WHERE seq = 4", 4, "it was changed after it was written"),
-        (
-            "UPDATE audit SET at_us = at_us + 1 WHERE seq = 1",
-            1,
-            "it was changed after it was written",
-        ),
-        (
-            "UPDATE audit SET hash = zeroblob(32) WHERE seq = 2",
-            2,
-            "it was changed after it was written",
-        ),
+        ("UPDATE audit SET actor = 'x' WHERE seq = 2", 2, changed),
+        ("UPDATE audit SET detail = '{}' WHERE seq = 4", 4, changed),
+        ("UPDATE audit SET at_us = at_us + 1 WHERE seq = 1", 1, changed),
+        (&forged, 2, changed),
         ("DELETE FROM audit WHERE seq = 2", 2, "it is missing"),
         ("DELETE FROM audit WHERE seq = 1", 1, "it is missing"),
         ("DELETE FROM audit WHERE seq >= 4", 4, "it is missing"),
         ("DELETE FROM audit", 1, "it is missing"),
         ("UPDATE audit_head SET seq = 3", 3, "it is not the entry the log ended with"),
     ] {
-        let bench = bench_with_entries(4).await;
-        let raw = bench.raw().await;
+        let bench = bench_with_entries(engine, 4).await;
         for guard in ["audit_refuses_update", "audit_refuses_delete"] {
-            let sql = sqlx::AssertSqlSafe(format!("DROP TRIGGER {guard}"));
-            sqlx::query(sql).execute(&raw).await.unwrap();
+            bench.raw(&format!("DROP TRIGGER {guard}{on_audit}")).await.unwrap();
         }
-        sqlx::query(tampering).execute(&raw).await.unwrap();
+        bench.raw(tampering).await.unwrap();
         let verdict = bench.store.audit().verify().await.unwrap();
         assert_eq!(verdict, AuditVerdict::Broken { seq, problem }, "{tampering}");
     }
+}
+
+async fn writers_in_two_processes_extend_one_chain(engine: Engine) {
+    let bench = Bench::new(engine).await;
+    let stores = [bench.store.clone(), bench.second().await];
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let audit = stores[n % 2].audit();
+        tasks.spawn(async move { audit.append(&NewAudit::new(&Actor::System, "a.b", n)).await });
+    }
+    while let Some(appended) = tasks.join_next().await {
+        appended.unwrap().unwrap();
+    }
+    let verdict = bench.store.audit().verify().await.unwrap();
+    assert!(matches!(verdict, AuditVerdict::Intact { entries: 20, .. }), "{verdict:?}");
 }

@@ -1,10 +1,14 @@
 //! Secrets of the installation, and the connection's health.
 
-use crate::Bench;
+use crate::{Bench, Engine};
 
-#[tokio::test]
-async fn every_process_sees_the_same_secret_whoever_asks_first() {
-    let bench = Bench::new().await;
+on_both_engines!(
+    every_process_sees_the_same_secret_whoever_asks_first,
+    a_closed_store_is_not_ready,
+);
+
+async fn every_process_sees_the_same_secret_whoever_asks_first(engine: Engine) {
+    let bench = Bench::new(engine).await;
     let stores = [bench.store.clone(), bench.second().await];
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..8 {
@@ -22,9 +26,8 @@ async fn every_process_sees_the_same_secret_whoever_asks_first() {
     assert_eq!(bench.second().await.instance_secret("cookie").await.unwrap(), first);
 }
 
-#[tokio::test]
-async fn a_closed_store_is_not_ready() {
-    let bench = Bench::new().await;
+async fn a_closed_store_is_not_ready(engine: Engine) {
+    let bench = Bench::new(engine).await;
     bench.store.ping().await.unwrap();
     bench.store.close().await;
     assert!(bench.store.ping().await.is_err());
@@ -34,7 +37,7 @@ async fn a_closed_store_is_not_ready() {
 #[tokio::test]
 async fn the_files_are_readable_by_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let bench = Bench::with_acme().await;
+    let bench = Bench::with_acme(Engine::Sqlite).await;
     let mut files = 0;
     for file in std::fs::read_dir(bench.dir.path()).unwrap() {
         let file = file.unwrap();

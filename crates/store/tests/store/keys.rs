@@ -5,11 +5,28 @@ use std::collections::BTreeSet;
 use store::{Actor, ClientField, KeyAccess, KeyFilter, SecretHash, StoreError};
 use units::KeyId;
 
-use crate::{Bench, acme, key_for};
+use crate::{Bench, Engine, acme, key_for};
 
-#[tokio::test]
-async fn a_key_reads_back_whole_and_its_secret_is_nowhere_in_the_files() {
-    let bench = Bench::with_acme().await;
+on_both_engines!(
+    a_key_reads_back_whole_and_its_secret_is_nowhere_in_the_files,
+    a_key_as_json_shows_no_hash,
+    a_revoked_key_is_not_found_as_active,
+    an_expired_key_is_refused_from_its_instant_on,
+    lists_filter_by_team_and_page_by_id,
+    a_key_of_an_unknown_organisation_or_id_is_refused_by_name,
+    the_revision_rises_with_every_write_that_a_snapshot_shows_and_no_other,
+    whoever_waits_is_told_of_every_change_made_here,
+    the_time_of_last_use_only_moves_forward,
+    a_row_edited_into_nonsense_is_reported_by_column,
+    writers_in_two_processes_all_get_their_turn,
+    a_rotated_key_hands_over_within_its_grace,
+    a_rotated_key_never_outlives_its_own_expiry,
+    a_key_no_longer_accepted_cannot_be_rotated,
+    uses_told_by_two_processes_never_block_each_other,
+);
+
+async fn a_key_reads_back_whole_and_its_secret_is_nowhere_in_the_files(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     let mut new = key_for("search");
     new.owner.project = Some("ranking".parse().unwrap());
     new.owner.feature = Some("autocomplete".parse().unwrap());
@@ -28,24 +45,22 @@ async fn a_key_reads_back_whole_and_its_secret_is_nowhere_in_the_files() {
     let hash = SecretHash::of(secret.expose());
     assert_eq!(bench.store.keys().find_by_hash(&hash).await.unwrap(), Some(key));
     let random = &secret.expose().as_bytes()[8..];
-    for file in std::fs::read_dir(bench.dir.path()).unwrap() {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+    for file in bench.files() {
+        let bytes = std::fs::read(file).unwrap();
         assert!(!bytes.windows(random.len()).any(|window| window == random));
     }
 }
 
-#[tokio::test]
-async fn a_key_as_json_shows_no_hash() {
-    let bench = Bench::with_acme().await;
+async fn a_key_as_json_shows_no_hash(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     let (key, _) = bench.store.keys().create(&key_for("search"), &Actor::Cli).await.unwrap();
     let json = serde_json::to_value(&key).unwrap();
     assert_eq!(json["owner"]["team"], "search");
     assert!(json.get("hash").is_none());
 }
 
-#[tokio::test]
-async fn a_revoked_key_is_not_found_as_active() {
-    let bench = Bench::with_acme().await;
+async fn a_revoked_key_is_not_found_as_active(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     let keys = bench.store.keys();
     let (key, secret) = keys.create(&key_for("search"), &Actor::Cli).await.unwrap();
     let revoked = keys.revoke(key.id, &Actor::Cli).await.unwrap();
@@ -63,9 +78,8 @@ async fn a_revoked_key_is_not_found_as_active() {
     assert_eq!(bench.store.audit().list(None, 100).await.unwrap(), entries);
 }
 
-#[tokio::test]
-async fn an_expired_key_is_refused_from_its_instant_on() {
-    let bench = Bench::with_acme().await;
+async fn an_expired_key_is_refused_from_its_instant_on(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     let mut new = key_for("search");
     new.expires_at = Some(bench.now().plus_micros(10));
     let (key, secret) = bench.store.keys().create(&new, &Actor::Cli).await.unwrap();
@@ -80,9 +94,8 @@ async fn an_expired_key_is_refused_from_its_instant_on() {
     assert_eq!(bench.store.keys().snapshot().await.unwrap().keys, [key]);
 }
 
-#[tokio::test]
-async fn lists_filter_by_team_and_page_by_id() {
-    let bench = Bench::with_acme().await;
+async fn lists_filter_by_team_and_page_by_id(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     let keys = bench.store.keys();
     let mut made = Vec::new();
     for team in ["search", "support", "search", "search"] {
@@ -99,9 +112,8 @@ async fn lists_filter_by_team_and_page_by_id() {
     assert_eq!(keys.list(&other).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_key_of_an_unknown_organisation_or_id_is_refused_by_name() {
-    let bench = Bench::new().await;
+async fn a_key_of_an_unknown_organisation_or_id_is_refused_by_name(engine: Engine) {
+    let bench = Bench::new(engine).await;
     let keys = bench.store.keys();
     let error = keys.create(&key_for("search"), &Actor::Cli).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no organisation `acme`");
@@ -114,9 +126,8 @@ async fn a_key_of_an_unknown_organisation_or_id_is_refused_by_name() {
     assert_eq!(keys.revision().await.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn the_revision_rises_with_every_write_that_a_snapshot_shows_and_no_other() {
-    let bench = Bench::with_acme().await;
+async fn the_revision_rises_with_every_write_that_a_snapshot_shows_and_no_other(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     let (keys, other) = (bench.store.keys(), bench.second().await);
     let mut seen = vec![keys.revision().await.unwrap()];
     let (key, _) = keys.create(&key_for("search"), &Actor::Cli).await.unwrap();
@@ -133,9 +144,8 @@ async fn the_revision_rises_with_every_write_that_a_snapshot_shows_and_no_other(
     assert_eq!(snapshot.organisations, [acme("Asia/Tokyo")]);
 }
 
-#[tokio::test]
-async fn whoever_waits_is_told_of_every_change_made_here() {
-    let bench = Bench::with_acme().await;
+async fn whoever_waits_is_told_of_every_change_made_here(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     let keys = bench.store.keys();
     let mut changes = keys.changes();
     let known = *changes.borrow_and_update();
@@ -148,9 +158,8 @@ async fn whoever_waits_is_told_of_every_change_made_here() {
     assert!(!changes.has_changed().unwrap());
 }
 
-#[tokio::test]
-async fn the_time_of_last_use_only_moves_forward() {
-    let bench = Bench::with_acme().await;
+async fn the_time_of_last_use_only_moves_forward(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     let keys = bench.store.keys();
     let (key, _) = keys.create(&key_for("search"), &Actor::Cli).await.unwrap();
     let (early, late) = (bench.now(), bench.now().plus_micros(5));
@@ -158,19 +167,16 @@ async fn the_time_of_last_use_only_moves_forward() {
     assert_eq!(keys.find(key.id).await.unwrap().unwrap().last_used_at, Some(late));
 }
 
-#[tokio::test]
-async fn a_row_edited_into_nonsense_is_reported_by_column() {
-    let bench = Bench::with_acme().await;
+async fn a_row_edited_into_nonsense_is_reported_by_column(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     bench.store.keys().create(&key_for("search"), &Actor::Cli).await.unwrap();
-    let raw = bench.raw().await;
-    sqlx::query("UPDATE keys SET allowed_models = '{'").execute(&raw).await.unwrap();
+    bench.raw("UPDATE keys SET allowed_models = '{'").await.unwrap();
     let error = bench.store.keys().snapshot().await.unwrap_err();
     assert!(error.to_string().starts_with("the stored allowed_models does not read back"));
 }
 
-#[tokio::test]
-async fn writers_in_two_processes_all_get_their_turn() {
-    let bench = Bench::with_acme().await;
+async fn writers_in_two_processes_all_get_their_turn(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     let stores = [bench.store.clone(), bench.second().await];
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..40 {
@@ -186,4 +192,88 @@ async fn writers_in_two_processes_all_get_their_turn() {
         bench.store.audit().verify().await.unwrap(),
         store::AuditVerdict::Intact { entries: 41, .. }
     ));
+}
+
+async fn a_rotated_key_hands_over_within_its_grace(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
+    let keys = bench.store.keys();
+    let mut new = key_for("search");
+    new.access.allowed_models = vec!["fast".into()];
+    let (old, old_secret) = keys.create(&new, &Actor::Cli).await.unwrap();
+    let revision = keys.revision().await.unwrap();
+    bench.pass_us(5);
+    let (key, secret) = keys.rotate(old.id, 100, &Actor::Cli).await.unwrap();
+
+    assert_eq!((&key.name, &key.owner, &key.access), (&old.name, &old.owner, &old.access));
+    assert_eq!((key.replaces, key.expires_at, old.replaces), (Some(old.id), None, None));
+    assert_eq!(keys.find(key.id).await.unwrap().as_ref(), Some(&key));
+    assert!(keys.revision().await.unwrap() > revision, "gateways must learn of it");
+    assert_ne!(secret, old_secret);
+    let of = |secret: &units::Secret| SecretHash::of(secret.expose());
+    bench.pass_us(99);
+    assert_eq!(keys.find_by_hash(&of(&old_secret)).await.unwrap().unwrap().id, old.id);
+    bench.pass_us(1);
+    assert_eq!(keys.find_by_hash(&of(&old_secret)).await.unwrap(), None);
+    assert_eq!(keys.find_by_hash(&of(&secret)).await.unwrap().unwrap().id, key.id);
+    let log = bench.store.audit().list(None, 2).await.unwrap();
+    assert_eq!([&log[0].action, &log[1].action], ["key.create", "key.rotate"]);
+    assert_eq!([&log[0].subject, &log[1].subject], [&key.id.to_string(), &old.id.to_string()]);
+}
+
+async fn a_rotated_key_never_outlives_its_own_expiry(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
+    let keys = bench.store.keys();
+    for (grace_us, ends_in_us) in [(5, 5), (10, 10), (500, 10), (0, 0), (-7, 0)] {
+        let mut new = key_for("search");
+        new.expires_at = Some(bench.now().plus_micros(10));
+        let (old, _) = keys.create(&new, &Actor::Cli).await.unwrap();
+        let (key, _) = keys.rotate(old.id, grace_us, &Actor::Cli).await.unwrap();
+        let ended = keys.find(old.id).await.unwrap().unwrap().expires_at.unwrap();
+        assert_eq!(ended.micros_since(bench.now()), ends_in_us, "a grace of {grace_us}");
+        assert_eq!(key.expires_at, new.expires_at, "the new key keeps the expiry of the old");
+    }
+}
+
+async fn a_key_no_longer_accepted_cannot_be_rotated(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
+    let keys = bench.store.keys();
+    let (revoked, _) = keys.create(&key_for("search"), &Actor::Cli).await.unwrap();
+    keys.revoke(revoked.id, &Actor::Cli).await.unwrap();
+    let mut new = key_for("search");
+    new.expires_at = Some(bench.now());
+    let (expired, _) = keys.create(&new, &Actor::Cli).await.unwrap();
+    let entries = bench.store.audit().list(None, 100).await.unwrap();
+    for id in [revoked.id, expired.id] {
+        let error = keys.rotate(id, 1, &Actor::Cli).await.unwrap_err();
+        assert!(error.is_conflict(), "{error}");
+        let expected = format!("the key `{id}` is no longer accepted: make a new one");
+        assert_eq!(error.to_string(), expected);
+    }
+    let error = keys.rotate(KeyId::from_u128(7), 1, &Actor::Cli).await.unwrap_err();
+    assert!(error.is_not_found());
+    assert_eq!(bench.store.audit().list(None, 100).await.unwrap(), entries);
+}
+
+async fn uses_told_by_two_processes_never_block_each_other(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
+    let stores = [bench.store.clone(), bench.second().await];
+    let mut ids = Vec::new();
+    for _ in 0..8 {
+        ids.push(bench.store.keys().create(&key_for("search"), &Actor::System).await.unwrap().0.id);
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..20_usize {
+        let (keys, at) = (stores[n % 2].keys(), bench.now().plus_micros(n as i64));
+        let mut uses: Vec<_> = ids.iter().map(|id| (*id, at)).collect();
+        if n % 2 == 0 {
+            uses.reverse();
+        }
+        tasks.spawn(async move { keys.mark_used(&uses).await });
+    }
+    while let Some(told) = tasks.join_next().await {
+        told.unwrap().unwrap();
+    }
+    let all = bench.store.keys().list(&KeyFilter::default()).await.unwrap();
+    let latest = Some(bench.now().plus_micros(19));
+    assert!(all.iter().all(|key| key.last_used_at == latest));
 }

@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use store::{Store, StoreError, StoreOptions};
 use units::SystemClock;
 
-use crate::{Bench, url};
+use crate::{Bench, Engine, url};
 
 #[tokio::test]
 async fn a_file_that_is_no_database_gives_an_error_that_names_it() {
@@ -38,7 +38,7 @@ async fn a_directory_that_does_not_exist_gives_an_error_that_names_the_file() {
 
 #[tokio::test]
 async fn a_database_another_process_holds_gives_an_error_worth_retrying() {
-    let bench = Bench::with_acme().await;
+    let bench = Bench::with_acme(Engine::Sqlite).await;
     let options = SqliteConnectOptions::new().filename(bench.path());
     let mut holder = SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut holder).await.unwrap();
@@ -58,13 +58,13 @@ async fn a_database_another_process_holds_gives_an_error_worth_retrying() {
 
 #[tokio::test]
 async fn a_write_that_meets_a_held_database_says_so_and_changes_nothing() {
-    let bench = Bench::with_acme().await;
+    let bench = Bench::with_acme(Engine::Sqlite).await;
     let impatient = StoreOptions {
         busy_timeout: Duration::from_millis(50),
         ..StoreOptions::new(url(&bench.dir))
     };
     let store = Store::open_with(&impatient, Arc::clone(&bench.clock) as _).await.unwrap();
-    let (session, token) = store.sessions().create(store::Role::Viewer).await.unwrap();
+    let (session, token) = store.sessions().create(store::Role::Viewer, None).await.unwrap();
     let options = SqliteConnectOptions::new().filename(bench.path());
     let mut holder = SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut holder).await.unwrap();
@@ -97,7 +97,7 @@ async fn several_processes_may_open_a_new_database_at_once() {
 
 #[tokio::test]
 async fn what_was_written_is_there_after_reopening() {
-    let bench = Bench::with_acme().await;
+    let bench = Bench::with_acme(Engine::Sqlite).await;
     let (key, _) =
         bench.store.keys().create(&crate::key_for("search"), &store::Actor::Cli).await.unwrap();
     bench.store.close().await;

@@ -1,12 +1,18 @@
 //! Organisations.
 
-use store::Actor;
+use store::{Actor, Organisation};
 
-use crate::{Bench, acme};
+use crate::{Bench, Engine, acme};
 
-#[tokio::test]
-async fn an_organisation_reads_back_and_changes_by_its_slug() {
-    let bench = Bench::new().await;
+on_both_engines!(
+    an_organisation_reads_back_and_changes_by_its_slug,
+    writing_what_is_there_changes_neither_revision_nor_audit,
+    a_changed_zone_is_audited_with_what_it_was,
+    lists_are_ordered_byte_by_byte_whatever_the_language_of_the_server,
+);
+
+async fn an_organisation_reads_back_and_changes_by_its_slug(engine: Engine) {
+    let bench = Bench::new(engine).await;
     let organisations = bench.store.organisations();
     organisations.put(&acme("UTC"), &Actor::Cli).await.unwrap();
     organisations.put(&acme("Europe/Berlin"), &Actor::Cli).await.unwrap();
@@ -16,18 +22,16 @@ async fn an_organisation_reads_back_and_changes_by_its_slug() {
     assert_eq!(organisations.find(&"nobody".parse().unwrap()).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn writing_what_is_there_changes_neither_revision_nor_audit() {
-    let bench = Bench::with_acme().await;
+async fn writing_what_is_there_changes_neither_revision_nor_audit(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     let revision = bench.store.keys().revision().await.unwrap();
     bench.store.organisations().put(&acme("UTC"), &Actor::System).await.unwrap();
     assert_eq!(bench.store.keys().revision().await.unwrap(), revision);
     assert_eq!(bench.store.audit().list(None, 10).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_changed_zone_is_audited_with_what_it_was() {
-    let bench = Bench::with_acme().await;
+async fn a_changed_zone_is_audited_with_what_it_was(engine: Engine) {
+    let bench = Bench::with_acme(engine).await;
     bench.store.organisations().put(&acme("Asia/Tokyo"), &Actor::Cli).await.unwrap();
     let newest = bench.store.audit().list(None, 1).await.unwrap().remove(0);
     assert_eq!((newest.action.as_str(), newest.subject.as_str()), ("organisation.put", "acme"));
@@ -35,4 +39,15 @@ async fn a_changed_zone_is_audited_with_what_it_was() {
         newest.detail,
         r#"{"after":{"name":"Acme Ltd.","zone":"Asia/Tokyo"},"before":{"name":"Acme Ltd.","zone":"UTC"},"reason":null}"#
     );
+}
+
+async fn lists_are_ordered_byte_by_byte_whatever_the_language_of_the_server(engine: Engine) {
+    let bench = Bench::new(engine).await;
+    for slug in ["ab", "a-c", "a1", "b", "a-b"] {
+        let organisation = Organisation { slug: slug.parse().unwrap(), ..acme("UTC") };
+        bench.store.organisations().put(&organisation, &Actor::Cli).await.unwrap();
+    }
+    let listed = bench.store.organisations().list().await.unwrap();
+    let slugs: Vec<String> = listed.iter().map(|found| found.slug.to_string()).collect();
+    assert_eq!(slugs, ["a-b", "a-c", "a1", "ab", "b"]);
 }

@@ -1,4 +1,4 @@
-//! `tollgate key create|list|revoke`.
+//! `tollgate key create|list|rotate|revoke`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use units::{Label, Slug, SystemClock, UnixMicros};
 
 use crate::cli::{KeyCommand, KeyCreateArgs, Output};
 use crate::commands::config::load;
-use crate::config::Config;
+use crate::config::{Config, Environment};
 use crate::failure::CommandError;
 use crate::{print, service};
 
@@ -24,6 +24,13 @@ pub fn run(command: &KeyCommand, path: &Path) -> Result<(), CommandError> {
         let result = match command {
             KeyCommand::Create(arguments) => create(&config, &store, arguments).await,
             KeyCommand::List { output } => list(&store, *output).await,
+            KeyCommand::Rotate { id, grace_s } => {
+                let grace_us = i64::from(*grace_s) * 1_000_000;
+                let (key, secret) = store.keys().rotate(*id, grace_us, &Actor::Cli).await?;
+                eprintln!("created {} in place of {id}, which works on for {grace_s} s;", key.id);
+                eprintln!("this is the only time the new secret is shown:");
+                print::line(secret.expose())
+            }
             KeyCommand::Revoke { id } => {
                 let key = store.keys().revoke(*id, &Actor::Cli).await?;
                 print::line(&format!("revoked {} ({})", key.id, key.name))
@@ -41,7 +48,11 @@ pub async fn open(config: &Config) -> Result<Store, CommandError> {
         "cannot use {} (storage.data_dir)",
         directory.display()
     )))?;
-    let store = Store::open_with(&service::store_options(config), Arc::new(SystemClock)).await?;
+    let store = Store::open_with(
+        &service::store_options(config, &Environment::of_process())?,
+        Arc::new(SystemClock),
+    )
+    .await?;
     let slug = config.organisation.slug.clone();
     if store.organisations().find(&slug).await?.is_none() {
         let name = label(config.organisation.display_name(), "organisation.name")?;
@@ -121,36 +132,9 @@ async fn list(store: &Store, output: Output) -> Result<(), CommandError> {
             at(key.expires_at),
         ]
     };
-    let header = ["id", "secret", "name", "team", "state", "created", "expires"];
-    match output {
-        Output::Json => print::line(&serde_json::to_string_pretty(&keys).unwrap_or_default()),
-        Output::Csv => {
-            let mut text = header.join(",") + "\n";
-            for key in &keys {
-                let quoted = row(key).map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
-                text += &(quoted.join(",") + "\n");
-            }
-            print::text(&text)
-        }
-        Output::Table => {
-            let rows: Vec<[String; 7]> = keys.iter().map(row).collect();
-            let width = |column: usize| {
-                let cells = rows.iter().map(|row| row[column].chars().count());
-                cells.chain([header[column].len()]).max().unwrap_or_default()
-            };
-            let line = |cells: [&str; 7]| {
-                let padded: Vec<String> = cells
-                    .iter()
-                    .enumerate()
-                    .map(|(column, cell)| format!("{cell:<width$}", width = width(column)))
-                    .collect();
-                padded.join("  ").trim_end().to_owned() + "\n"
-            };
-            let mut text = line(header);
-            for row in &rows {
-                text += &line(row.each_ref().map(String::as_str));
-            }
-            print::text(&text)
-        }
+    if output == Output::Json {
+        return print::line(&serde_json::to_string_pretty(&keys).unwrap_or_default());
     }
+    let rows: Vec<[String; 7]> = keys.iter().map(row).collect();
+    print::rows(["id", "secret", "name", "team", "state", "created", "expires"], &rows, output)
 }

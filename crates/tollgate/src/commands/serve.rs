@@ -7,7 +7,7 @@ use store::Role;
 use units::{Clock, SystemClock};
 
 use crate::failure::CommandError;
-use crate::service::{Ledger, Service};
+use crate::service::{Halves, Ledger, Service, Start};
 use crate::{commands, print, telemetry};
 
 /// Runs the product.
@@ -16,8 +16,9 @@ pub fn run(path: &Path) -> Result<(), CommandError> {
     telemetry::log(&config.telemetry)?;
     let metrics = telemetry::metrics()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let ledger = Ledger::open(&config, &clock)?;
-    let service = Service::start(config, ledger, clock, metrics)?;
+    let start = Start { config, file: Some(path.to_owned()), clock, metrics };
+    let ledger = Ledger::open(&start.config, &start.clock)?;
+    let service = Service::start(start, ledger, Halves::Both)?;
     let login = service.login_url(Role::Admin)?;
     print::text(&format!(
         "gateway  http://{}/v1\nconsole  {}\nlog in   {}\n",

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
+use policy::Scope;
 use units::{Label, Slug, Usd};
 
 use super::secret::SecretRef;
@@ -67,6 +68,13 @@ const FORMATS: &[Format] = &[
         "write the name as clients or the provider write it: `gpt-5.4`, `meta-llama/llama-4`",
         model_name,
     ),
+    open(
+        "scope",
+        "not a scope",
+        "write `organisation`, or a kind and a name: `team:search`, `project:autocomplete`, \
+         `key:key_…`, `user:ada`, `customer:initech`, `model:gpt-5.4`",
+        |text| said(text.parse::<Scope>()),
+    ),
     open("usd", "not an amount", "write plain dollars as text: \"100.00\"", usd),
     open(
         "socket-address",
@@ -109,7 +117,8 @@ const FORMATS: &[Format] = &[
     sensitive(
         "database",
         "not a database Tollgate can use",
-        "write \"sqlite\" for a file in `data_dir`, or \"sqlite:///path/to/tollgate.db\"",
+        "write \"sqlite\" for a file in `data_dir`, \"sqlite:///path/to/tollgate.db\", \
+         \"postgres://user@host/database\", or \"env:NAME\" for a URL with a password",
         |text| said(Database::try_from(text.to_owned())),
     ),
 ];
@@ -166,7 +175,7 @@ mod tests {
     #[test]
     fn what_may_be_a_secret_is_never_repeated() {
         for format in FORMATS.iter().filter(|format| format.sensitive) {
-            for text in ["hunter2", "https://me:hunter2@host", "postgres://me:hunter2@host/db"] {
+            for text in ["hunter2", "ftp://me:hunter2@host", "postgres://me:hunter2@[/db"] {
                 let error = (format.check)(text).unwrap_err();
                 assert!(!error.contains("hunter2"), "{}: {error}", format.name);
             }

@@ -19,6 +19,7 @@ pub(super) fn check(tree: &Node, findings: &mut Findings) {
         ("team", "slug"),
         ("budget", "name"),
         ("key", "name"),
+        ("alert", "name"),
     ];
     for (section, key) in unique {
         for_repeated(tree, section, key, |node, first, text| {
@@ -40,6 +41,11 @@ pub(super) fn check(tree: &Node, findings: &mut Findings) {
     }
     let routes = tree.list("key").iter().flat_map(|key| key.list("routes"));
     refer(tree, "route", "name", routes, findings);
+    let teams = tree.list("alert").iter().flat_map(|alert| alert.list("teams"));
+    refer(tree, "team", "slug", teams, findings);
+    for budget in tree.list("budget") {
+        check_budget(budget, findings);
+    }
     check_server(tree, findings);
 }
 
@@ -78,6 +84,32 @@ fn refer<'t>(
     }
 }
 
+/// The keys of one `[[budget]]` that contradict each other.
+fn check_budget(budget: &Node, findings: &mut Findings) {
+    if let (Some(scope), Some(team)) = (budget.get("scope"), budget.get("team")) {
+        let finding = Finding::at(&team.place, "a budget has `scope` and `team`").label("here");
+        let finding = finding.also(&scope.place, "and here");
+        findings.add(finding.help("`team` is short for `scope = \"team:…\"`: keep one of them"));
+    }
+    let spends = budget.get("when_alone").and_then(Node::text) == Some("spend");
+    match budget.get("exposure_usd") {
+        Some(node) if !spends => {
+            let message = "`exposure_usd` has no effect unless `when_alone` is `spend`";
+            let finding = Finding::at(&node.place, message).label("without effect");
+            findings.add(finding.help("add `when_alone = \"spend\"`, or remove it"));
+        }
+        None if spends => {
+            let message = "`when_alone = \"spend\"` needs `exposure_usd`";
+            let place = budget.get("when_alone").map_or(&budget.place, |node| &node.place);
+            let finding = Finding::at(place, message).label("without a bound");
+            findings.add(finding.help(
+                "add `exposure_usd = \"5.00\"`: most that each gateway may spend beyond its lease",
+            ));
+        }
+        _ => {}
+    }
+}
+
 /// The bounds between two keys of `[server]`.
 fn check_server(tree: &Node, findings: &mut Findings) {
     let Some(server) = tree.get("server") else { return };
@@ -86,6 +118,15 @@ fn check_server(tree: &Node, findings: &mut Findings) {
         Some(node) => node.text().and_then(|text| text.parse::<SocketAddr>().ok()),
         None => Some(default),
     };
+    for (key, other) in
+        [("console_cert_file", "console_key_file"), ("console_key_file", "console_cert_file")]
+    {
+        if let (Some(node), None) = (server.get(key), server.get(other)) {
+            let message = format!("`{key}` needs `{other}`");
+            let finding = Finding::at(&node.place, message).label("half of a pair");
+            findings.add(finding.help(format!("add `{other} = \"…\"`")));
+        }
+    }
     let gateway = address("gateway", defaults.gateway);
     let written = server.get("console").or_else(|| server.get("gateway"));
     if let (Some(gateway), Some(node)) = (gateway.filter(|gateway| gateway.port() != 0), written)

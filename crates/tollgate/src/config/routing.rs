@@ -95,6 +95,11 @@ pub struct Route {
     /// refused.
     #[serde(default)]
     pub drop_params: bool,
+    /// How long an answer may serve equal requests of the same team, seconds. Default: answers are
+    /// not kept.
+    #[schemars(range(min = 1, max = 2_592_000))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_ttl_s: Option<u32>,
 }
 
 /// A provider and a model there.

@@ -3,6 +3,7 @@
 //! Must never know how a socket is opened.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,15 @@ pub struct Server {
     #[schemars(with = "Option<String>", extend("format" = "http-url"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub console_url: Option<HttpUrl>,
+    /// PEM file of the certificate chain the console answers HTTPS with. Default: it speaks plain
+    /// HTTP.
+    #[schemars(with = "Option<String>", length(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console_cert_file: Option<PathBuf>,
+    /// PEM file of the certificate's private key.
+    #[schemars(with = "Option<String>", length(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console_key_file: Option<PathBuf>,
     /// Worker threads of the gateway. Default: one per core.
     #[schemars(range(min = 1, max = 1024))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,6 +58,9 @@ pub struct Server {
     /// HTTP status of a refusal by a budget: 402, 403 or 429. SDKs retry 429 by themselves, so 429
     /// invites a storm of retries.
     pub budget_denied_status: DeniedStatus,
+    /// Memory that kept answers may take, bytes; the least used leave first. 256 MiB.
+    #[schemars(range(min = 0, max = 1_099_511_627_776_i64))]
+    pub cache_bytes_max: u64,
     /// Whether answers also carry LiteLLM's `x-litellm-*` headers.
     pub expose_litellm_headers: bool,
 }
@@ -58,6 +71,8 @@ impl Default for Server {
             gateway: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
             console: SocketAddr::from((Ipv4Addr::LOCALHOST, 4001)),
             console_url: None,
+            console_cert_file: None,
+            console_key_file: None,
             threads: None,
             work_stealing: true,
             body_bytes_max: 32 * 1024 * 1024,
@@ -65,6 +80,7 @@ impl Default for Server {
             body_read_timeout_ms: 30_000,
             shutdown_grace_ms: 10_000,
             budget_denied_status: DeniedStatus::PaymentRequired,
+            cache_bytes_max: 256 * 1024 * 1024,
             expose_litellm_headers: false,
         }
     }

@@ -4,6 +4,7 @@
 //! Must never hold the secret of a key, only its hash.
 
 use jiff::Timestamp;
+use policy::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{KeyId, Label, Slug, UnixMicros, Usd};
@@ -58,20 +59,27 @@ impl Team {
     }
 }
 
-/// A hard limit on what a team spends in a window.
+/// A hard limit on what a scope spends in a window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// Name, as refusals and pages show it. What it has spent is kept under this name.
     #[schemars(with = "String", extend("format" = "slug"))]
     pub name: Slug,
-    /// Slug of the `[[team]]` it limits.
-    #[schemars(with = "String", extend("format" = "slug"))]
-    pub team: Slug,
+    /// Whose spending counts: `organisation`, or a kind and a name, such as `team:search`,
+    /// `project:autocomplete`, `key:key_…`, `user:ada`, `customer:initech`, `model:gpt-5.4` (as the
+    /// provider names it). Default: `organisation`.
+    #[schemars(with = "Option<String>", extend("format" = "scope"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// Slug of the `[[team]]` it limits: short for `scope = "team:…"`.
+    #[schemars(with = "Option<String>", extend("format" = "slug"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<Slug>,
     /// Most that may be spent in one window, US dollars as text: `"100.00"`.
     #[schemars(with = "String", extend("format" = "usd"))]
     pub limit_usd: Usd,
-    /// When it starts anew.
+    /// When it starts anew, in the organisation's time zone.
     #[serde(default)]
     pub window: Window,
     /// What happens to a request when little is left.
@@ -80,15 +88,53 @@ pub struct Budget {
     /// What happens to a request for a model without a price.
     #[serde(default)]
     pub on_unpriced: OnUnpriced,
+    /// What a gateway does when its lease is used up and the console cannot be asked.
+    #[serde(default)]
+    pub when_alone: WhenAlone,
+    /// Most that each gateway may spend beyond its lease in one window with `when_alone = "spend"`,
+    /// US dollars as text: what the limit may be passed by. Default: nothing.
+    #[schemars(with = "Option<String>", extend("format" = "usd"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure_usd: Option<Usd>,
+}
+
+impl Budget {
+    /// Whose spending counts.
+    pub fn scope(&self) -> Scope {
+        match (&self.scope, &self.team) {
+            (Some(scope), _) => scope.clone(),
+            (None, Some(team)) => Scope::Team(team.clone()),
+            (None, None) => Scope::Organisation,
+        }
+    }
 }
 
 /// When a budget starts anew.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
-    /// With every calendar month in the organisation's time zone.
+    /// Every midnight.
+    Day,
+    /// Every Monday.
+    Week,
+    /// With every calendar month.
     #[default]
     Month,
+    /// On the first of January, April, July and October.
+    Quarter,
+    /// On the first of January.
+    Year,
+}
+
+/// What a gateway does when its lease is used up and the console cannot be asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenAlone {
+    /// It refuses (503): the limit is never passed.
+    #[default]
+    Refuse,
+    /// It goes on, up to `exposure_usd`.
+    Spend,
 }
 
 /// What happens to a request when a budget has little left.

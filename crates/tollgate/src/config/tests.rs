@@ -90,7 +90,8 @@ fn a_good_file_is_read_and_the_provider_table_fills_it_in() {
     assert_eq!(config.keys[0].id().to_string(), "key_6437b3ac38465133ffb63b75273a8db5");
     assert_eq!(config.keys[0].client_may_set.len(), 5);
     assert_eq!(config.console_url(), "http://127.0.0.1:4001");
-    assert_eq!(config.storage.database_url(), "sqlite://./tollgate-data/tollgate.db");
+    let url = config.storage.database_url(&Environment::default()).unwrap();
+    assert_eq!(url.expose(), "sqlite://./tollgate-data/tollgate.db");
     assert_eq!(config.organisation.time_zone.billing().name(), "UTC");
     assert_eq!(config.organisation.display_name(), "acme");
 }
@@ -123,12 +124,50 @@ fn a_name_used_twice_shows_both_places() {
 }
 
 #[test]
-fn a_database_other_than_sqlite_is_refused_without_repeating_its_password() {
-    let text = format!("{GOOD}\n[storage]\ndatabase = \"postgres://me:hunter2@db/tollgate\"\n");
-    let told = parse(&text).unwrap_err();
-    let report = told.render(true);
-    assert!(report.contains("PostgreSQL is not supported yet"), "{report}");
-    assert!(!report.contains("hunter2"), "{report}");
+fn a_database_is_a_file_a_server_or_found_elsewhere_and_its_password_is_shown_nowhere() {
+    let with = |value: &str| parse(&format!("{GOOD}\n[storage]\ndatabase = \"{value}\"\n"));
+    let environment = Environment::of([("DB", "postgres://me:hunter2@db/tollgate")]);
+    for (value, url) in [
+        ("sqlite", "sqlite://./tollgate-data/tollgate.db"),
+        ("sqlite:///var/t.db", "sqlite:///var/t.db"),
+        ("postgres://me:hunter2@db/tollgate", "postgres://me:hunter2@db/tollgate"),
+        ("env:DB", "postgres://me:hunter2@db/tollgate"),
+    ] {
+        let config = with(value).unwrap();
+        assert_eq!(config.storage.database_url(&environment).unwrap().expose(), url);
+        assert!(!config.show().unwrap().contains("hunter2"), "{value}");
+        assert!(!format!("{config:?}").contains("hunter2"), "{value}");
+    }
+    for value in ["mysql://me:hunter2@db/x", "postgres://me:hunter2@[/db", "tollgate.db"] {
+        let report = with(value).unwrap_err().render(true);
+        assert!(report.contains("postgres://user@host/database"), "{report}");
+        assert!(!report.contains("hunter2"), "{report}");
+    }
+}
+
+#[test]
+fn a_budget_says_once_whose_spending_it_counts_and_how_far_it_trusts() {
+    let budget = |lines: &str| {
+        let text = GOOD.replacen("team = \"search\"\nlimit_usd", &format!("{lines}\nlimit_usd"), 1);
+        parse(&text)
+    };
+    for (lines, scope) in [
+        ("", "organisation"),
+        ("team = \"search\"", "team:search"),
+        ("scope = \"customer:initech\"", "customer:initech"),
+        ("scope = \"model:gpt-5.4\"\nwindow = \"week\"", "model:gpt-5.4"),
+    ] {
+        assert_eq!(budget(lines).unwrap().budgets[0].scope().to_string(), scope);
+    }
+    for (lines, problem) in [
+        ("scope = \"organisation\"\nteam = \"search\"", "has `scope` and `team`"),
+        ("scope = \"planet:earth\"", "not a scope"),
+        ("when_alone = \"spend\"", "needs `exposure_usd`"),
+        ("exposure_usd = \"5\"", "has no effect"),
+    ] {
+        let report = budget(lines).unwrap_err().render(true);
+        assert!(report.contains(problem), "{report}");
+    }
 }
 
 #[test]
@@ -279,8 +318,13 @@ fn the_template_is_valid_as_it_is_and_names_only_known_keys() {
     assert_eq!((config.providers.len(), config.keys.len()), (3, 1));
     assert_eq!(config.server.budget_denied_status, DeniedStatus::PaymentRequired);
     let defaults = Server { threads: config.server.threads, ..Server::default() };
-    let console_url = None;
-    assert_eq!(Server { console_url, ..config.server }, defaults);
+    let server = Server {
+        console_url: None,
+        console_cert_file: None,
+        console_key_file: None,
+        ..config.server
+    };
+    assert_eq!(server, defaults);
 }
 
 #[test]
@@ -374,7 +418,7 @@ fn what_is_shown_reads_back_but_for_the_hashes() {
     let shown = config.show().unwrap();
     assert!(shown.contains("api_key = \"env:OPENAI_API_KEY\""), "{shown}");
     assert!(shown.contains("hash = \"6437b3ac…\""), "{shown}");
-    assert!(shown.contains("commit_interval_ms = 2000"), "{shown}");
+    assert!(shown.contains("commit_interval_ms = 1000"), "{shown}");
     config.keys.clear();
     assert_eq!(parse(&config.show().unwrap()).unwrap(), config);
 }

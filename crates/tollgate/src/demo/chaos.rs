@@ -55,6 +55,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), CommandError> {
         data_dir: &directory.path,
         budgets: vec![(TEAM.to_owned(), CAP)],
         log: "error",
+        has_alerts: false,
     };
     let config = write(&script, &directory)?;
     let application = application(&config, &clock)?;

@@ -1,4 +1,5 @@
-//! An application as the tours play it: sends a chat request and reads the answer to its end.
+//! An application and a browser as the tours play them: one sends a chat request and reads the answer
+//! to its end, the other logs in to the console and reads pages.
 
 use std::time::Duration;
 
@@ -79,6 +80,44 @@ impl Application {
             other => Ending::Refused(other),
         }
     }
+}
+
+/// A browser without pictures: logs in with the link and keeps the cookie.
+pub(super) struct Page {
+    http: reqwest::Client,
+    console: String,
+    cookie: String,
+}
+
+impl Page {
+    /// Uses a login link.
+    pub(super) async fn log_in(console: &str, login: &Secret) -> Result<Self, CommandError> {
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| failed(format!("client: {error}")))?;
+        let answer = http.post(login.expose()).header("origin", console).send().await;
+        let answer = answer.map_err(|error| failed(format!("login: {error}")))?;
+        let cookie = answer.headers().get("set-cookie").and_then(|value| value.to_str().ok());
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next());
+        let cookie = cookie.ok_or_else(|| failed(format!("login ended as {}", answer.status())))?;
+        Ok(Self { cookie: cookie.to_owned(), http, console: console.to_owned() })
+    }
+
+    /// Reads a page that must be there.
+    pub(super) async fn get(&self, path: &str) -> Result<String, CommandError> {
+        let request =
+            self.http.get(format!("{}{path}", self.console)).header("cookie", &self.cookie);
+        let answer = request.send().await.map_err(|error| failed(format!("{path}: {error}")))?;
+        if !answer.status().is_success() {
+            return Err(failed(format!("{path} answered {}", answer.status())));
+        }
+        answer.text().await.map_err(|error| failed(format!("{path}: {error}")))
+    }
+}
+
+fn failed(message: String) -> CommandError {
+    CommandError::Breached(message)
 }
 
 /// The cost a complete answer names, to the digit; `None` when the answer is not complete.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use store::Role;
 use units::{BillingPeriod, BillingZone, Secret, Usd};
 
-use super::client::{Application, Ending};
+use super::client::{Application, Ending, Page};
 use super::stage::{Stage, base_url};
 use crate::cli::DemoArgs;
 use crate::failure::CommandError;
@@ -40,11 +40,13 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), CommandError> {
         period: BillingPeriod::containing(service.clock().now(), &BillingZone::UTC),
         directory: directory.path.clone(),
     };
-    let drain = Arc::clone(&service.engine.drain);
+    let drain = service.engine().map(|engine| Arc::clone(&engine.drain));
     let key = keys.get(TEAM).cloned().unwrap_or_else(|| Secret::new(""));
     let serving: JoinHandle<Result<(), CommandError>> = std::thread::spawn(|| service.serve());
     let result = outside.block_on(tour.walk(key));
-    drain.stop();
+    if let Some(drain) = drain {
+        drain.stop();
+    }
     let served = serving.join().unwrap_or_else(|_| Err(breach("the service panicked")));
     drop(providers);
     outside.shutdown_background();
@@ -142,38 +144,6 @@ fn duckdb(export: &Path) -> Result<String, CommandError> {
         )));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// A browser without pictures: logs in with the link and keeps the cookie.
-struct Page {
-    http: reqwest::Client,
-    console: String,
-    cookie: String,
-}
-
-impl Page {
-    async fn log_in(console: &str, login: &Secret) -> Result<Self, CommandError> {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| breach(format!("client: {error}")))?;
-        let answer = http.post(login.expose()).header("origin", console).send().await;
-        let answer = answer.map_err(|error| breach(format!("login: {error}")))?;
-        let cookie = answer.headers().get("set-cookie").and_then(|value| value.to_str().ok());
-        let cookie = cookie.and_then(|cookie| cookie.split(';').next());
-        let cookie = cookie.ok_or_else(|| breach(format!("login ended as {}", answer.status())))?;
-        Ok(Self { cookie: cookie.to_owned(), http, console: console.to_owned() })
-    }
-
-    async fn get(&self, path: &str) -> Result<String, CommandError> {
-        let request =
-            self.http.get(format!("{}{path}", self.console)).header("cookie", &self.cookie);
-        let answer = request.send().await.map_err(|error| breach(format!("{path}: {error}")))?;
-        if !answer.status().is_success() {
-            return Err(breach(format!("{path} answered {}", answer.status())));
-        }
-        answer.text().await.map_err(|error| breach(format!("{path}: {error}")))
-    }
 }
 
 /// The exact total of a statement's CSV: the amount in its last row.

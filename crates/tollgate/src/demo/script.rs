@@ -19,6 +19,8 @@ pub(super) struct Script<'a> {
     pub(super) budgets: Vec<(String, Usd)>,
     /// Level of the log.
     pub(super) log: &'a str,
+    /// Whether alerts are told to the receiver whose URL lies in the data directory.
+    pub(super) has_alerts: bool,
 }
 
 impl Script<'_> {
@@ -68,6 +70,12 @@ impl Script<'_> {
             add(format_args!(
                 "\n[[budget]]\nname = \"{team}-monthly\"\nteam = \"{team}\"\n\
                  limit_usd = \"{limit}\"\non_unpriced = \"allow\"\n"
+            ));
+        }
+        if self.has_alerts {
+            add(format_args!(
+                "\n[[alert]]\nname = \"finance\"\nkind = \"slack\"\n\
+                 url = \"file:{data_dir}/slack-url\"\nallow_private = true\n"
             ));
         }
         text

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use lake::LakeRow;
 use simulator::traffic::{LiveTraffic, Population};
-use simulator::{Simulator, SimulatorOptions};
+use simulator::{AlertSink, Simulator, SimulatorOptions, SinkOptions};
 use store::{Actor, Role};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -20,7 +20,7 @@ use crate::cli::{DemoArgs, KeyCreateArgs};
 use crate::commands::config::load;
 use crate::config::Config;
 use crate::failure::CommandError;
-use crate::service::{Ledger, Service};
+use crate::service::{Halves, Ledger, Service, Start};
 use crate::{commands, print, telemetry};
 
 /// The team whose cap is nearly reached.
@@ -36,6 +36,8 @@ pub(super) struct Stage {
     /// The secret of a key of each team.
     pub(super) keys: BTreeMap<String, Secret>,
     history: History,
+    /// Takes the alerts in place of Slack.
+    pub(super) sink: AlertSink,
     /// The providers, which answer as long as this is held.
     pub(super) providers: Simulator,
     /// Runs the providers and their traffic, apart from the product.
@@ -69,6 +71,13 @@ impl DataDir {
         self.path.join("tollgate.toml")
     }
 
+    /// Writes a file the configuration refers to.
+    fn write(&self, name: &str, text: &str) -> Result<(), CommandError> {
+        let path = self.path.join(name);
+        std::fs::write(&path, text)
+            .map_err(CommandError::system(format!("cannot write {}", path.display())))
+    }
+
     fn is_kept(&self) -> bool {
         self.temporary.is_none()
     }
@@ -79,7 +88,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), CommandError> {
     let stage = Stage::set(arguments)?;
     let login = stage.service.login_url(Role::Admin)?;
     print::text(&stage.introduction(login.expose()))?;
-    let Stage { directory, service, population, keys, history, providers, outside } = stage;
+    let Stage { directory, service, population, keys, history, sink, providers, outside } = stage;
     let (stop, stopping) = watch::channel(false);
     let traffic = LiveTraffic {
         base_url: base_url(&service.config),
@@ -95,7 +104,7 @@ pub(super) fn run(arguments: &DemoArgs) -> Result<(), CommandError> {
     // A receiver that is gone has stopped already.
     let _ = stop.send(true);
     traffic.abort();
-    drop(providers);
+    drop((providers, sink));
     outside.shutdown_background();
     if directory.is_kept() {
         print::line(&format!("kept: {}", directory.path.display()))?;
@@ -123,13 +132,17 @@ impl Stage {
         let mut history = History::new(Arc::clone(&population), prices, clock.now());
         let (this_month, _) = history.days();
         let rows: Vec<Vec<LakeRow>> = this_month.into_iter().map(|day| history.day(day)).collect();
+        let sink = outside.block_on(sink(Arc::clone(&clock)))?;
+        directory.write("slack-url", sink.slack_url().expose())?;
         let config = write_config(arguments, &directory, &population, providers.addr(), &rows)?;
         telemetry::log(&config.telemetry)?;
         let ledger = Ledger::open(&config, &clock)?;
         ledger.runtime.block_on(history::commit(&ledger.lake, rows))?;
         let keys = ledger.runtime.block_on(keys(&config, &ledger, &population))?;
-        let service = Service::start(config, ledger, clock, telemetry::metrics()?)?;
-        Ok(Self { directory, service, population, keys, history, providers, outside })
+        let file = Some(directory.config());
+        let start = Start { config, file, clock, metrics: telemetry::metrics()? };
+        let service = Service::start(start, ledger, Halves::Both)?;
+        Ok(Self { directory, service, population, keys, history, sink, providers, outside })
     }
 
     fn introduction(&self, login: &str) -> String {
@@ -140,7 +153,8 @@ impl Stage {
         let program = program.as_deref().unwrap_or_else(|_| Path::new("tollgate")).display();
         format!(
             "Tollgate is running with simulated providers and 90 days of history.\n\n\
-             console   {login}\n          (the link logs you in, once)\n\n\
+             console   {login}\n          (the link logs you in, once)\n\
+             alerts    http://{sink}/  (every message as Slack would get it)\n\n\
              Point an SDK at it:\n  \
              export OPENAI_BASE_URL={base_url} OPENAI_API_KEY={key}\n\
              Ask the lake:\n  \
@@ -148,6 +162,7 @@ impl Stage {
              Take the data with you:\n  \
              {program} --config {config} export parquet --from {from} --to {to} ./usage-export\n\n\
              Ctrl-C stops it.\n",
+            sink = self.sink.addr(),
             from = units::BillingZone::UTC.date_of(self.service.clock().now()).first_of_month(),
             to = units::BillingZone::UTC.date_of(self.service.clock().now()),
         )
@@ -178,6 +193,12 @@ pub(super) async fn providers(seed: u64, clock: Arc<dyn Clock>) -> Result<Simula
     started.map_err(|error| CommandError::Usage(format!("simulated providers: {error}")))
 }
 
+/// Starts what takes the alerts.
+async fn sink(clock: Arc<dyn Clock>) -> Result<AlertSink, CommandError> {
+    let started = AlertSink::start(SinkOptions { clock, ..SinkOptions::default() }).await;
+    started.map_err(|error| CommandError::Usage(format!("receiver of alerts: {error}")))
+}
+
 fn write_config(
     arguments: &DemoArgs,
     directory: &DataDir,
@@ -199,19 +220,15 @@ fn write_config(
         data_dir: &directory.path,
         budgets: history::spend_by_team(rows.iter().flatten()).into_iter().map(budget).collect(),
         log: "warn",
+        has_alerts: true,
     };
     write(&script, directory)
 }
 
 /// Writes the configuration and what it refers to, and reads it as any command would.
 pub(super) fn write(script: &Script<'_>, directory: &DataDir) -> Result<Config, CommandError> {
-    let write = |name: &str, text: &str| {
-        let path = directory.path.join(name);
-        std::fs::write(&path, text)
-            .map_err(CommandError::system(format!("cannot write {}", path.display())))
-    };
-    write("provider-key", "sk-simulated")?;
-    write("tollgate.toml", &script.text())?;
+    directory.write("provider-key", "sk-simulated")?;
+    directory.write("tollgate.toml", &script.text())?;
     load(&directory.config())
 }
 

@@ -8,7 +8,7 @@ use toml::Table;
 use crate::run::root;
 
 /// The crates, each of which may depend only on those before it.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 14] = [
     "units",
     "events",
     "pricing",
@@ -18,6 +18,7 @@ const ORDER: [&str; 13] = [
     "lake",
     "store",
     "finops",
+    "alerts",
     "gateway",
     "console",
     "simulator",
@@ -25,7 +26,7 @@ const ORDER: [&str; 13] = [
 ];
 
 /// What a crate must never know, by the libraries that would tell it.
-const NEVER: [(&str, &[&str]); 9] = [
+const NEVER: [(&str, &[&str]); 10] = [
     ("pricing", &["tokio", "reqwest", "axum", "sqlx"]),
     ("dialects", &["tokio", "reqwest", "axum", "pricing"]),
     ("policy", &["tokio", "axum", "sqlx"]),
@@ -33,6 +34,7 @@ const NEVER: [(&str, &[&str]); 9] = [
     ("lake", &["axum", "sqlx"]),
     ("store", &["parquet", "axum", "datafusion"]),
     ("finops", &["axum", "askama", "tokio"]),
+    ("alerts", &["axum", "askama", "sqlx", "datafusion"]),
     ("gateway", &["datafusion", "sqlx", "askama", "axum"]),
     ("console", &["pingora-core", "pingora-proxy"]),
 ];

@@ -1,18 +1,14 @@
-//! Who spends most, and where the budgets stand.
+//! Who spends most.
 
 use units::{BillingPeriod, Usd};
 
-use crate::budgets::BudgetStatus;
 use crate::figures::percent;
 use crate::ledger::{OverviewData, Share};
-use crate::markup::{Count, Money, ShareBar, Stamp};
-use crate::moments::Moments;
+use crate::markup::{Count, Money, ShareBar};
 use crate::pages::statements::statement_path;
 
 /// Rows before the rest is summed up.
 const ROWS_MAX: usize = 8;
-/// From here on a budget is shown as near its limit, thousandths.
-const NEAR_PER_MILLE: u32 = 800;
 
 /// One ranking, such as the top teams.
 pub(super) struct Ranking {
@@ -89,52 +85,9 @@ impl Ranking {
     }
 }
 
-/// A budget's state.
-pub(super) struct BudgetRow {
-    pub(super) name: String,
-    pub(super) team: Option<String>,
-    pub(super) spent: Money,
-    pub(super) reserved: Option<Money>,
-    pub(super) limit: Money,
-    pub(super) left: Money,
-    /// Spent and reserved, thousandths of the limit, at most 1000: the meter's value.
-    pub(super) used_per_mille: u32,
-    pub(super) used: String,
-    pub(super) state: &'static str,
-    pub(super) class: &'static str,
-    pub(super) resets_at: Stamp,
-}
-
-impl BudgetRow {
-    pub(super) fn of(budget: &BudgetStatus, moments: &Moments) -> Self {
-        let taken = budget.spent + budget.reserved;
-        // A budget of nothing is used up from the start.
-        let used = taken.share_per_mille(budget.limit).unwrap_or(1000);
-        let (state, class) = match used {
-            1000.. => ("Used up", "over"),
-            NEAR_PER_MILLE.. => ("Near its limit", "near"),
-            _ => ("Within its limit", "within"),
-        };
-        Self {
-            name: budget.name.clone(),
-            team: budget.team.clone(),
-            spent: Money(budget.spent),
-            reserved: (!budget.reserved.is_zero()).then_some(Money(budget.reserved)),
-            limit: Money(budget.limit),
-            left: Money(budget.limit.saturating_sub_to_zero(taken)),
-            used_per_mille: used.min(1000),
-            used: percent(used),
-            state,
-            class,
-            resets_at: moments.stamp(budget.resets_at),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use units::{BillingZone, UnixMicros};
 
     #[test]
     fn what_is_not_listed_is_summed_up_so_that_the_column_adds_up() {
@@ -154,28 +107,5 @@ mod tests {
         let share = Share { name: Some("aurora".to_owned()), cost: None, requests: 3 };
         let ranking = Ranking::of(("Top models", "Model", "No model"), &[share], Usd::ZERO);
         assert!(ranking.rows[0].cost.is_none());
-    }
-
-    #[test]
-    fn a_budget_tells_its_state_in_words() {
-        let moments = Moments::in_zone(&BillingZone::UTC);
-        for (limit, spent, reserved, state, used) in [
-            (100, 79, 0, "Within its limit", "79.0%"),
-            (100, 70, 10, "Near its limit", "80.0%"),
-            (100, 100, 0, "Used up", "100.0%"),
-            (0, 0, 0, "Used up", "100.0%"),
-        ] {
-            let budget = BudgetStatus {
-                name: "search-monthly".to_owned(),
-                team: None,
-                limit: Usd::from_dollars(limit),
-                spent: Usd::from_dollars(spent),
-                reserved: Usd::from_dollars(reserved),
-                window_start: UnixMicros::new(0),
-                resets_at: UnixMicros::new(0),
-            };
-            let row = BudgetRow::of(&budget, &moments);
-            assert_eq!((row.state, row.used.as_str()), (state, used));
-        }
     }
 }

@@ -1,0 +1,116 @@
+//! A cost as lines: quantity times rate for each meter, to the last digit, and their sum. Lines are
+//! shown only when they are certain to be those that were billed.
+
+use pricing::{Line, Rate, Receipt};
+
+use crate::figures::{count, exact_atto};
+use crate::markup::{Count, ExactMoney};
+use crate::requests::Attempt;
+
+/// Units a rate is usually given for, and how they are written.
+const PER_WORDS: [(i128, &str); 4] =
+    [(1, "each"), (1_000, "per 1,000"), (3_600, "per hour"), (1_000_000, "per million")];
+
+/// The cost of an attempt.
+pub(super) struct CostView {
+    /// As recorded; `None` is unknown.
+    pub(super) billed: Option<ExactMoney>,
+    /// What the provider's own answer says, where it says something.
+    pub(super) reported: Option<ExactMoney>,
+    /// The price book the row names.
+    pub(super) book: Option<String>,
+    pub(super) rate_set: Option<String>,
+    pub(super) lines: Vec<LineView>,
+    /// Sum and rounding of the lines; `None` without lines.
+    pub(super) sum: Option<SumView>,
+    /// What else must be known.
+    pub(super) notes: Vec<String>,
+}
+
+/// One line.
+pub(super) struct LineView {
+    pub(super) meter: &'static str,
+    pub(super) quantity: Count,
+    pub(super) rate: String,
+    pub(super) amount: String,
+}
+
+/// What the lines come to.
+pub(super) struct SumView {
+    pub(super) sum: String,
+    pub(super) rounding: Option<String>,
+    pub(super) cost: ExactMoney,
+}
+
+impl CostView {
+    pub(super) fn of(attempt: &Attempt) -> Self {
+        let cost = &attempt.event.cost;
+        let (mut lines, mut sum, mut notes) = (Vec::new(), None, Vec::new());
+        match &attempt.receipt {
+            Ok(receipt) => {
+                lines = receipt.lines.iter().map(LineView::of).collect();
+                sum = Some(SumView::of(receipt));
+                notes.extend(notes_on(receipt));
+            }
+            Err(reason) => notes.push(sentence(&reason.to_string())),
+        }
+        if cost.list != cost.billed && cost.list.is_some() {
+            notes.push("The billed cost differs from that at list prices.".to_owned());
+        }
+        Self {
+            billed: cost.billed.map(ExactMoney),
+            reported: cost.provider_reported.map(ExactMoney),
+            book: cost.price_version.clone(),
+            rate_set: cost.rate_set.clone(),
+            lines,
+            sum,
+            notes,
+        }
+    }
+}
+
+impl LineView {
+    fn of(line: &Line) -> Self {
+        Self {
+            meter: line.meter.as_str(),
+            quantity: Count(line.quantity),
+            rate: rate_words(line.rate),
+            amount: exact_atto(line.amount_atto),
+        }
+    }
+}
+
+impl SumView {
+    fn of(receipt: &Receipt) -> Self {
+        let rounding = Some(receipt.rounding_atto).filter(|atto| *atto != 0).map(exact_atto);
+        Self { sum: exact_atto(receipt.sum_atto), rounding, cost: ExactMoney(receipt.cost) }
+    }
+}
+
+fn notes_on(receipt: &Receipt) -> Vec<String> {
+    let mut notes = Vec::new();
+    if receipt.is_other_book {
+        let note = "The price book has changed since; its rates for this request have not.";
+        notes.push(note.to_owned());
+    }
+    for (meter, quantity) in &receipt.unpriced {
+        let quantity = count(*quantity);
+        notes.push(format!("{quantity} of {meter} have no price and are in no amount."));
+    }
+    notes
+}
+
+/// `$2.50 per million`.
+fn rate_words(rate: Rate) -> String {
+    let price = exact_atto(rate.atto());
+    match PER_WORDS.iter().find(|(per, _)| *per == rate.per()) {
+        Some((_, words)) => format!("{price} {words}"),
+        None => format!("{price} per {}", rate.per()),
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}

@@ -1,0 +1,115 @@
+//! Holding what an attempt may cost before it is sent, on the target it goes to.
+//!
+//! Where the lease of a budget is too short the request waits for the next round with the authority,
+//! at most 50 ms in all; no lock is held meanwhile.
+
+use std::time::Duration;
+
+use policy::{Admission, Quote, Refusal, Reservation, Spender, Target};
+use tokio::time::Instant;
+use units::Usd;
+
+use crate::accounting::Accounting;
+use crate::call::Call;
+use crate::engine::Engine;
+use crate::failure::Failure;
+use crate::leases::ROUNDS_MAX;
+use crate::ledger::Ledger;
+use crate::quote::{Ask, quote};
+use crate::telemetry;
+use crate::upstream::Upstream;
+
+/// What is held for one attempt.
+pub(crate) struct Held {
+    pub(crate) reservation: Reservation,
+    /// The output limit that must be sent for the answer to stay within the hold, where the client's
+    /// own does not keep it there.
+    pub(crate) output_tokens_max: Option<u64>,
+    /// What is left of the tightest budget, as this gateway last knew; `None` without a budget.
+    pub(crate) remaining: Option<Usd>,
+}
+
+impl Engine {
+    /// Holds what the attempt may cost.
+    pub(crate) async fn reserve(
+        &self,
+        ledger: &mut Ledger,
+        call: &Call,
+        (target, upstream): (&Target, &Upstream),
+    ) -> Result<Held, Failure> {
+        let quote = self.quote(ledger, call, (target, upstream));
+        let key = &call.who.key;
+        let spender = Spender {
+            team: &key.team,
+            project: key.project.as_ref(),
+            key: key.id,
+            user: call.who.user.as_deref(),
+            customer: call.who.customer.as_deref(),
+            model: &target.model,
+        };
+        let admission = Admission { spender, at: ledger.received, quote: quote.as_ref() };
+        let treasury = &self.accounting.treasury;
+        let admitted = match treasury.admit(&admission, self.accounting.clock.now()) {
+            Err(Refusal::Short) => self.wait_for_lease(ledger, call, &admission).await,
+            admitted => admitted,
+        };
+        let denied_status = self.options.budget_denied_status;
+        let reservation = admitted.map_err(|refusal| Failure::refused(&refusal, denied_status))?;
+        let assumed = quote.map(|quote| quote.output_tokens_max);
+        let unlimited = assumed.filter(|_| call.peek.max_output_tokens.is_none());
+        let needed = reservation.hold().output_tokens_max.or(unlimited);
+        let output_tokens_max = needed.filter(|_| reservation.is_guarded());
+        let remaining = reservation.remaining();
+        if treasury.runs_low() {
+            self.leases.hurry();
+        }
+        Ok(Held { reservation, output_tokens_max, remaining })
+    }
+
+    fn quote(
+        &self,
+        ledger: &Ledger,
+        call: &Call,
+        (target, upstream): (&Target, &Upstream),
+    ) -> Option<Quote> {
+        let ask = Ask {
+            prices: &upstream.provider.prices,
+            model: &target.model,
+            at: ledger.received,
+            input_tokens_max: call.input_tokens_max,
+            output_tokens_max: call.peek.max_output_tokens,
+            choices: u64::from(call.peek.choices.max(1)),
+            kind: (call.who.key.id, call.plan.route.name.as_str()),
+        };
+        quote(&call.in_force.prices, &self.accounting.outputs, &ask)
+    }
+
+    /// Asks for a longer lease and tries again; without an answer in time each budget decides what
+    /// may be spent alone.
+    async fn wait_for_lease(
+        &self,
+        ledger: &mut Ledger,
+        call: &Call,
+        admission: &Admission<'_>,
+    ) -> Result<Reservation, Refusal> {
+        let began = Instant::now();
+        let waited = Duration::from_micros(u64::try_from(ledger.lease_us).unwrap_or_default());
+        let deadline = call.at_most(began + self.leases.wait_max().saturating_sub(waited));
+        let Accounting { treasury, clock, .. } = &*self.accounting;
+        let mut admitted = Err(Refusal::Short);
+        for _ in 0..ROUNDS_MAX {
+            if !self.leases.ask_until(deadline).await {
+                break;
+            }
+            admitted = treasury.admit(admission, clock.now());
+            if !matches!(admitted, Err(Refusal::Short)) {
+                break;
+            }
+        }
+        let wait = began.elapsed();
+        ledger.lease_us += i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+        let is_short = matches!(admitted, Err(Refusal::Short));
+        telemetry::waited_for_lease(wait, if is_short { "alone" } else { "answered" });
+        if is_short { treasury.admit_alone(admission, clock.now()) } else { admitted }
+    }
+}

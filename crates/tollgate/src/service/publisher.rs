@@ -1,0 +1,166 @@
+//! Compiles the snapshot from file and database, and publishes it whenever either changes, whichever
+//! process changed it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use console::Declared;
+use policy::SnapshotDocument;
+use store::Keys;
+use tokio::sync::watch;
+use units::Clock;
+
+use crate::commands::config::load;
+use crate::compile;
+use crate::config::Config;
+use crate::failure::CommandError;
+
+/// How often the database is asked whether anything changed: one indexed read.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Snapshots as they are published.
+pub(super) type Published = watch::Receiver<Arc<SnapshotDocument>>;
+/// What the file declares, as pages show it.
+pub(super) type Declarations = watch::Receiver<Arc<Declared>>;
+
+/// Compiles and publishes snapshots.
+pub(super) struct Publisher {
+    config: Config,
+    /// The file to read anew on SIGHUP; none where there is no file, as in the demonstration.
+    file: Option<PathBuf>,
+    keys: Arc<dyn Keys>,
+    clock: Arc<dyn Clock>,
+    published: watch::Sender<Arc<SnapshotDocument>>,
+    declared: watch::Sender<Arc<Declared>>,
+}
+
+impl Publisher {
+    /// A publisher whose first snapshot is out.
+    pub(super) async fn start(
+        config: Config,
+        file: Option<PathBuf>,
+        keys: Arc<dyn Keys>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CommandError> {
+        let stored = keys.snapshot().await?;
+        let first = compile::document(&config, &stored.keys, price_file(&config)?, clock.now());
+        let published = watch::Sender::new(Arc::new(first));
+        let declared = watch::Sender::new(Arc::new(compile::declared(&config)));
+        Ok(Self { config, file, keys, clock, published, declared })
+    }
+
+    /// Snapshots, the first included.
+    pub(super) fn snapshots(&self) -> Published {
+        self.published.subscribe()
+    }
+
+    /// What the file declares.
+    pub(super) fn declarations(&self) -> Declarations {
+        self.declared.subscribe()
+    }
+
+    /// Publishes changes until told to stop. While the database is away, and while the file is wrong,
+    /// the last good snapshot stays in force.
+    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+        let mut hangups = hangups();
+        let mut changes = self.keys.changes();
+        let mut known = None;
+        loop {
+            match self.keys.revision().await {
+                Ok(revision) if known == Some(revision) => {}
+                Ok(_) => match self.publish().await {
+                    Ok(revision) => known = Some(revision),
+                    Err(error) => tracing::warn!(%error, "snapshot not compiled"),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "database away, the last snapshot stays in force");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                Ok(()) = changes.changed() => {}
+                () = hangups.next() => {
+                    self.reload();
+                    known = None;
+                }
+                _ = stopping.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    async fn publish(&self) -> Result<u64, CommandError> {
+        let stored = self.keys.snapshot().await?;
+        let prices = price_file(&self.config)?;
+        let mut document = compile::document(&self.config, &stored.keys, prices, self.clock.now());
+        let last = Arc::clone(&self.published.borrow());
+        if document.tag() != last.tag() {
+            document.version = last.version + 1;
+            let (version, keys) = (document.version, document.keys.len());
+            tracing::info!(version, keys, "snapshot compiled");
+            self.published.send_replace(Arc::new(document));
+        }
+        Ok(stored.revision)
+    }
+
+    /// Reads the file anew. What a running process cannot change stays until the next start.
+    fn reload(&mut self) {
+        let Some(file) = &self.file else { return };
+        match load(file).and_then(|config| price_file(&config).map(|_| config)) {
+            Ok(config) => {
+                if needs_restart(&self.config, &config) {
+                    tracing::warn!(
+                        "changes of [server], [storage] or [organisation] need a restart"
+                    );
+                }
+                self.config = Config {
+                    organisation: self.config.organisation.clone(),
+                    server: self.config.server.clone(),
+                    storage: self.config.storage.clone(),
+                    ..config
+                };
+                self.declared.send_replace(Arc::new(compile::declared(&self.config)));
+                tracing::info!(file = %file.display(), "configuration read anew");
+                metrics::gauge!("tollgate_config_reload_failed").set(0.0);
+            }
+            Err(error) => {
+                tracing::error!(%error, "configuration not changed");
+                metrics::gauge!("tollgate_config_reload_failed").set(1.0);
+            }
+        }
+    }
+}
+
+fn needs_restart(old: &Config, new: &Config) -> bool {
+    old.organisation != new.organisation || old.server != new.server || old.storage != new.storage
+}
+
+/// The operator's price file, checked by the price book that will read it.
+fn price_file(config: &Config) -> Result<Option<String>, CommandError> {
+    let Some(path) = &config.pricing.file else { return Ok(None) };
+    let text = read(path)?;
+    pricing::PriceBook::embedded()?.with_overlay(&text, &path.display().to_string())?;
+    Ok(Some(text))
+}
+
+fn read(path: &Path) -> Result<String, CommandError> {
+    let what = format!("cannot read {} (pricing.file)", path.display());
+    std::fs::read_to_string(path).map_err(CommandError::system(what))
+}
+
+/// SIGHUP, where the system has it.
+struct Hangups(Option<tokio::signal::unix::Signal>);
+
+fn hangups() -> Hangups {
+    let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
+    Hangups(signal.map_err(|error| tracing::warn!(%error, "SIGHUP is not heard")).ok())
+}
+
+impl Hangups {
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+}
