@@ -23,7 +23,7 @@ fn the_configuration_that_init_writes_works_once_its_secrets_are_there() {
     check.args(["config", "check"]).env("OPENAI_API_KEY", "sk-a").env("ANTHROPIC_API_KEY", "sk-b");
     assert!(ended(&mut check).succeeded().contains(": ok ("));
     let shown = tollgate(directory.path(), &["config", "show"]).succeeded();
-    assert!(shown.contains("commit_interval_ms = 2000") && !shown.contains("sk-a"), "{shown}");
+    assert!(shown.contains("commit_interval_ms = 1000") && !shown.contains("sk-a"), "{shown}");
     let schema = tollgate(directory.path(), &["config", "schema"]).succeeded();
     let schema: Value = serde_json::from_str(&schema).unwrap();
     assert!(schema["properties"]["route"].is_object());

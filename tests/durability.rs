@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use tokio::task::JoinSet;
 use units::Usd;
 
 use crate::harness::client::{chat, read_some, stream};
+use crate::harness::dice::Dice;
 use crate::harness::{Answer, Client, Row, Setup, Tollgate, providers, run, tools, wait_for};
 
 /// Bytes at the start of a segment that hold its header.
@@ -76,24 +76,6 @@ async fn ask_until(stop: Arc<AtomicBool>, client: Client, number: usize) -> Seen
         }
     }
     seen
-}
-
-/// Numbers that differ from run to run; printed, to tell what a failed run did.
-struct Dice(u64);
-
-impl Dice {
-    fn new() -> Self {
-        let seed = RandomState::new().build_hasher().finish() | 1;
-        eprintln!("seed of the kills: {seed}");
-        Self(seed)
-    }
-
-    fn between(&mut self, from: u64, to: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        from + self.0 % (to - from)
-    }
 }
 
 /// Kills the process again and again under load, then gives what the clients saw.

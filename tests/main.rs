@@ -14,6 +14,8 @@ mod command_line; // init, config, key, query, export, and their exit codes
 mod console; // login, statement, export and screenshots
 mod demonstration; // `tollgate demo` as a newcomer sees it
 mod durability; // kill -9, damaged spools, orderly stops
+mod halves; // console and gateways apart: one ledger, one cap, and each without the other
 mod hardship; // large, slow and late requests, stale connections, limits of providers
 mod harness; // what the stories are told with
 mod metering; // one row for every outcome, with the provider's own figures
+mod pages; // the console in a real browser

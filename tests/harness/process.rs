@@ -53,6 +53,11 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Whether it has not ended.
+    pub(crate) fn still_runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

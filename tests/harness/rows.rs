@@ -14,6 +14,13 @@ impl From<Value> for Row {
 }
 
 impl Row {
+    /// What a command printed.
+    pub(crate) fn read(json: &str) -> Vec<Row> {
+        let rows: Vec<Value> =
+            serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"));
+        rows.into_iter().map(Row::from).collect()
+    }
+
     /// A text; empty for NULL.
     pub(crate) fn text(&self, column: &str) -> &str {
         self.cell(column).as_str().unwrap_or_default()

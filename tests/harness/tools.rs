@@ -52,6 +52,13 @@ pub(crate) fn node(name: &str, arguments: &[&str]) -> String {
     ended(Command::new("node").arg(copy.path()).args(arguments)).succeeded()
 }
 
+/// The checker of accessibility that runs within pages.
+pub(crate) fn axe() -> PathBuf {
+    let script = installed().join("node/node_modules/axe-core/axe.min.js");
+    assert!(script.exists(), "npm's axe-core is missing: {REMEDY}");
+    script
+}
+
 /// A program that is started without a person before it.
 pub(crate) fn chromium(profile: &Path) -> Command {
     let program = Path::new("/usr/bin/chromium");

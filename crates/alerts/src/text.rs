@@ -81,7 +81,7 @@ pub(crate) fn signed(amount: Usd) -> String {
 pub(crate) fn grouped(digits: &str) -> String {
     let mut out = String::new();
     for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -137,12 +137,13 @@ impl Days {
 
     /// The finest grain that still reads well.
     pub(crate) fn natural_grain(self) -> Grain {
-        match self.count() {
-            ..=HOURLY_DAYS_MAX => Grain::Hour,
-            ..=DAILY_DAYS_MAX => Grain::Day,
-            ..=WEEKLY_DAYS_MAX => Grain::Week,
-            _ => Grain::Month,
-        }
+        let days = self.count();
+        let finest = [
+            (HOURLY_DAYS_MAX, Grain::Hour),
+            (DAILY_DAYS_MAX, Grain::Day),
+            (WEEKLY_DAYS_MAX, Grain::Week),
+        ];
+        finest.into_iter().find(|(max, _)| days <= *max).map_or(Grain::Month, |(_, grain)| grain)
     }
 
     /// `1 Nov 2026 to 22 Nov 2026`, or one day.

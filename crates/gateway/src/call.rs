@@ -119,6 +119,9 @@ impl Engine {
             reason,
             body: call.body.clone(),
         })?;
+        if let Some(filling) = &mut ledger.filling {
+            filling.begin(output_tokens_max.is_some());
+        }
         let ttfb_ms = target.ttfb_timeout_ms.unwrap_or(upstream.provider.ttfb_timeout_ms);
         let deadline = call.at_most(Instant::now() + Duration::from_millis(ttfb_ms));
         let mut headers = self.headers(ledger, target, clamp, &encoded.dropped);
@@ -270,9 +273,11 @@ impl Turn<'_> {
         // The record is on its way to disk before the answer's last byte is.
         ledger.end_attempt(Ending { status: Some(200), error, billable, response_bytes });
         ledger.finish(Some(200));
+        ledger.gather(&body);
         if !write(down, 200, "application/json", &self.headers, body).await {
             down.set_keepalive(None);
         }
+        ledger.keep().await;
         Some(200)
     }
 

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::accounting::Accounting;
 use crate::auth::authenticate;
 use crate::body::{self, BodyLimits, BodyMemory};
+use crate::cache::{AnswerCache, Control};
 use crate::call::{Call, Client, Who};
 use crate::current::Current;
 use crate::drain::Drain;
@@ -54,6 +55,8 @@ pub struct Engine {
     pub leases: Arc<Leases>,
     /// Memory of all bodies.
     pub memory: Arc<BodyMemory>,
+    /// Answers kept for equal requests; `None` where no route may cache.
+    pub cache: Option<Arc<AnswerCache>>,
     /// Whether the gateway is stopping.
     pub drain: Arc<Drain>,
 }
@@ -116,6 +119,7 @@ impl Engine {
         ledger.draft = Some(event.clone());
         require_json(down)?;
         let wait = bound::asked(&down.req_header().headers)?;
+        let control = Control::asked(&down.req_header().headers)?;
         let mut share = self.memory.share();
         let limits = BodyLimits {
             bytes_max: self.options.body_bytes_max,
@@ -150,7 +154,14 @@ impl Engine {
             in_force,
             wanted_until: wait.and_then(|wait| began.checked_add(wait)),
         };
-        self.answer(&mut Client { down, ledger, share: &mut share }, &call).await
+        let mut client = Client { down, ledger, share: &mut share };
+        // On the heap: most routes do not cache, and carry nothing of it.
+        if call.plan.route.cache.is_some()
+            && Box::pin(self.from_cache(&mut client, &call, control)).await?
+        {
+            return Ok(());
+        }
+        self.answer(&mut client, &call).await
     }
 
     /// Tries the targets in order until one answers.

@@ -9,13 +9,16 @@ mod attempt;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use events::{
     Cache, CacheState, Call, Cost, Dialect, ErrorClass, Meters, Outcome, Times, UsageEvent,
     UsageSource,
 };
+use spool::Slot;
 use units::{RequestId, UnixMicros, Usd};
 
 use crate::accounting::Accounting;
+use crate::cache::{Entry, Filling};
 use crate::failure::Failure;
 use crate::telemetry;
 
@@ -41,6 +44,10 @@ pub(crate) struct Ledger {
     pub(crate) upstream_us: i64,
     /// Time spent waiting for leases, microseconds.
     pub(crate) lease_us: i64,
+    /// What the cache did.
+    pub(crate) cache: CacheState,
+    /// The answer on its way, where it may be kept.
+    pub(crate) filling: Option<Box<Filling>>,
 }
 
 impl Ledger {
@@ -56,6 +63,8 @@ impl Ledger {
             attempts: 0,
             upstream_us: 0,
             lease_us: 0,
+            cache: CacheState::Off,
+            filling: None,
         }
     }
 
@@ -94,7 +103,11 @@ impl Ledger {
     pub(crate) fn end_attempt(&mut self, ending: Ending) {
         if let Some(mut open) = self.open.take() {
             open.event.times.ended_us = self.accounting.clock.now();
-            self.ended = Some(open.settle(&ending, &self.accounting));
+            let ended = open.settle(&ending, &self.accounting);
+            if let Some(filling) = &mut self.filling {
+                filling.paid(&ended.event);
+            }
+            self.ended = Some(ended);
         }
     }
 
@@ -103,8 +116,43 @@ impl Ledger {
         self.close_pending(true, told);
     }
 
+    /// Some of the answer passes on its way to the client.
+    pub(crate) fn gather(&mut self, bytes: &Bytes) {
+        if let Some(filling) = &mut self.filling {
+            filling.gather(bytes);
+        }
+    }
+
+    /// The answer is complete, and kept for equal requests where it may be.
+    pub(crate) async fn keep(&mut self) {
+        if let Some(filling) = self.filling.take() {
+            filling.keep().await;
+        }
+    }
+
+    /// Records a request that is answered from the cache: nothing is sent, nothing is charged.
+    pub(crate) fn hit(&mut self, slot: Slot, entry: &Entry) {
+        let Some(mut event) = self.draft.take() else { return };
+        let paid = &entry.paid;
+        event.times.ended_us = self.accounting.clock.now();
+        event.decision.is_final = true;
+        event.decision.reason = Some(format!("cache:{}", paid.request_id));
+        let asked = std::mem::take(&mut event.model.asked);
+        event.model = events::ModelNames { asked, ..paid.model.clone() };
+        event.call.response_bytes = entry.body.len() as u64;
+        event.outcome = Outcome {
+            status: Some(200),
+            finish_reason: paid.finish_reason,
+            ..Outcome::default()
+        };
+        event.cache.saved = paid.cost;
+        slot.settle(event, Vec::new());
+    }
+
     /// Records a request that was answered without anything being sent to a provider.
     pub(crate) fn refuse(&mut self, failure: &Failure) {
+        // Whoever waits for this answer waits no longer.
+        self.filling = None;
         if self.open.is_some() || self.ended.is_some() {
             return self.finish(Some(failure.status));
         }

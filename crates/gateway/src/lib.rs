@@ -11,6 +11,7 @@ mod auth;
 mod backoff;
 mod body;
 mod bound;
+mod cache;
 mod call;
 mod cork;
 mod current;
@@ -36,6 +37,7 @@ mod upstream;
 
 pub use accounting::Accounting;
 pub use body::BodyMemory;
+pub use cache::AnswerCache;
 pub use current::{Current, Origin, SnapshotStatus};
 pub use drain::{Drain, StopSignals};
 pub use engine::{Engine, EngineOptions};

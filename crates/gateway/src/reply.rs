@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use events::Dialect;
+use events::{CacheState, Dialect};
 use pingora_core::protocols::http::{HttpTask, ServerSession};
 use pingora_http::ResponseHeader;
 use pingora_timeout::timeout;
@@ -37,10 +37,14 @@ pub(crate) fn add(answer: &mut ResponseHeader, headers: &Headers) {
 
 /// The headers every answer carries.
 pub(crate) fn base_headers(ledger: &Ledger) -> Headers {
-    vec![
+    let mut headers = vec![
         header("x-tollgate-request-id", ledger.request_id),
         header("x-tollgate-attempts", ledger.attempts),
-    ]
+    ];
+    if ledger.cache != CacheState::Off {
+        headers.push(header("x-tollgate-cache", ledger.cache.as_str().to_ascii_uppercase()));
+    }
+    headers
 }
 
 /// Writes a complete answer in one call; `false` when the client has left.

@@ -83,6 +83,7 @@ pub(crate) async fn relay(
         if is_done(ledger) {
             break Ok(forwardable);
         }
+        ledger.gather(&forwardable);
         if is_committed {
             relay.forward(down, forwardable).await;
         } else {
@@ -118,11 +119,13 @@ pub(crate) async fn relay(
     match outcome {
         Ok(last) => {
             relay.settle_complete(ledger, last.len());
+            ledger.gather(&last);
             match is_committed {
                 true => relay.forward(down, last).await,
                 false => relay.is_alive = commit(down, headers, last).await,
             }
             relay.close(down).await;
+            ledger.keep().await;
             give_back(answering, upstream).await;
         }
         Err(error) => {
@@ -177,6 +180,8 @@ impl Relay {
         ledger: &mut Ledger,
         error: Option<StreamError>,
     ) {
+        // Whoever waits for this answer waits no longer.
+        ledger.filling = None;
         let failure = error.as_ref().map(failure);
         ledger.end_attempt(Ending {
             status: Some(200),
@@ -200,6 +205,11 @@ impl Relay {
             down.set_keepalive(None);
         }
     }
+}
+
+/// Answers with a whole stream; `false` when the client has left.
+pub(crate) async fn replay(down: &mut ServerSession, headers: &Headers, stream: Bytes) -> bool {
+    commit(down, headers, stream).await && down.write_response_body(Bytes::new(), true).await.is_ok()
 }
 
 async fn commit(down: &mut ServerSession, headers: &Headers, first: Bytes) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use events::{ErrorClass, UsageEvent};
+use events::{CacheState, ErrorClass, UsageEvent};
 use metrics::{counter, gauge, histogram};
 use units::Usd;
 
@@ -37,6 +37,18 @@ pub(crate) fn answered(overhead_us: i64) {
 pub(crate) fn waited_for_lease(wait: Duration, outcome: &'static str) {
     counter!("tollgate_lease_waits_total", "outcome" => outcome).increment(1);
     histogram!("tollgate_lease_wait_seconds").record(wait.as_secs_f64());
+}
+
+/// Counts what the cache did for one request of a route that caches.
+pub(crate) fn cached(state: CacheState) {
+    counter!("tollgate_cache_total", "state" => state.as_str()).increment(1);
+}
+
+/// Shows what the answers kept take together, bytes.
+pub(crate) fn cache_bytes(bytes: u64) {
+    // Beyond 4 GiB the gauge stays where it is: a float is exact well past any cache, its
+    // conversion is not.
+    gauge!("tollgate_cache_bytes").set(f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)));
 }
 
 /// An amount as the float that metrics are made of; never used for anything else.

@@ -3,7 +3,6 @@
 use super::*;
 
 /// $1 is a million tokens here.
-const MILLION: u64 = 1_000_000;
 const SECOND: i64 = 1_000_000;
 
 fn later(micros: i64) -> UnixMicros {
@@ -315,47 +314,5 @@ proptest! {
         charged.sort_unstable();
         expected.sort_unstable();
         prop_assert_eq!(charged, expected);
-    }
-}
-
-/// What an admission over seven budgets takes while another thread does the same. A measurement, to be
-/// run in release: `cargo test --release -p policy -- --ignored --nocapture seven_scopes`.
-#[test]
-#[ignore = "a measurement"]
-fn seven_scopes_with_contention() {
-    let names = ["organisation", "team:a", "project:p", "user:u", "customer:c", "model:m"];
-    let key = format!("key:{}", KeyId::from_u128(7));
-    let scopes: Vec<Scope> =
-        names.into_iter().chain([key.as_str()]).map(|text| text.parse().unwrap()).collect();
-    let budgets: Vec<_> =
-        scopes.into_iter().map(|scope| budget(&scope.to_string(), scope, "1000000")).collect();
-    let treasury = treasury(&budgets);
-    let (team, project, quote) = (slug("a"), slug("p"), quote(1_000));
-    let spender = Spender {
-        team: &team,
-        project: Some(&project),
-        key: KeyId::from_u128(7),
-        user: Some("u"),
-        customer: Some("c"),
-        model: "m",
-    };
-    let admission = Admission { spender, at: NOVEMBER, quote: Some(&quote) };
-    assert_eq!(treasury.admit(&admission, NOVEMBER).unwrap_err(), Refusal::Short);
-    sync(&treasury, NOVEMBER);
-    for threads in [1, 2, 4] {
-        let start = std::time::Instant::now();
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    for _ in 0..MILLION {
-                        let held = treasury.admit(&admission, NOVEMBER).unwrap();
-                        assert_eq!(held.charges(Usd::ZERO).len(), 7);
-                        held.settle(Usd::from_pico(1));
-                    }
-                });
-            }
-        });
-        let each = start.elapsed() / u32::try_from(threads * MILLION).unwrap();
-        println!("{threads} threads: {each:?} for an admission and its settlement");
     }
 }

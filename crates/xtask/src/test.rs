@@ -27,6 +27,7 @@ pub(crate) fn run(long: bool, filter: Option<&str>) -> Result<()> {
     step("tests", &|| tests(long, filter))?;
     if filter.is_none() {
         step("tour of digits", &|| demo::run_binary(&["demo", "--tour", "digits"]))?;
+        step("tour of spike", &|| demo::run_binary(&["demo", "--tour", "spike"]))?;
         step("tour of chaos", &|| demo::run_binary(&["demo", "--tour", "chaos"]))?;
     }
     Ok(())

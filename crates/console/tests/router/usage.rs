@@ -267,7 +267,7 @@ fn line(position: usize, row: &Row) -> RequestRow {
         payer: Payer {
             team: name("team"),
             key: Some(KeyId::from_u128(7).to_string()),
-            user: (position % 3 == 0).then(|| "ada@example.com".to_owned()),
+            user: (position.is_multiple_of(3)).then(|| "ada@example.com".to_owned()),
             customer: name("customer"),
             feature: name("feature"),
         },

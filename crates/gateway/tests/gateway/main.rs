@@ -11,6 +11,7 @@ mod attribution; // whom a row names
 mod bank; // a budget authority in memory
 mod body; // reading requests: bounded in size, time and memory
 mod budget; // admission, clamping, the cap under load
+mod cache; // answers shared by equal requests
 mod console; // a console of a test
 mod cut; // streams that end early
 mod errors; // what is told when somebody is wrong

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use events::Dialect;
 use gateway::{
-    Accounting, Authority, BodyMemory, Current, Drain, Engine, EngineOptions, InForce, Leases,
+    Accounting, AnswerCache, Authority, BodyMemory, Current, Drain, Engine, EngineOptions, InForce, Leases,
     LeasesOptions, Listen, Local, Origin, SecretUnresolved,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -46,6 +46,8 @@ pub(crate) struct Setup {
     pub(crate) body_bytes_max: usize,
     pub(crate) body_time_max: Duration,
     pub(crate) memory_bytes_max: u64,
+    /// 0 for none.
+    pub(crate) cache_bytes_max: u64,
     pub(crate) denied_status: u16,
     pub(crate) slots_max: u32,
     /// Room the spool keeps prepared, bytes.
@@ -71,6 +73,7 @@ impl Setup {
             body_bytes_max: 32 << 20,
             body_time_max: Duration::from_secs(10),
             memory_bytes_max: 256 << 20,
+            cache_bytes_max: 64 << 20,
             denied_status: 402,
             slots_max: 4096,
             ahead_bytes: 1 << 20,
@@ -245,6 +248,7 @@ impl Setup {
             accounting,
             leases,
             memory: BodyMemory::new(self.memory_bytes_max),
+            cache: AnswerCache::new(self.cache_bytes_max),
             drain: Arc::new(Drain::default()),
         }
     }

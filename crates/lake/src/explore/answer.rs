@@ -1,6 +1,7 @@
 //! The answer to a question: complete buckets, the largest series, the rest, and the total.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use units::UnixMicros;
 
@@ -110,9 +111,9 @@ pub(super) fn read(
             other.add(position, measure, unpriced);
             return Ok(());
         };
-        if !series.contains_key(&place) {
+        if let Entry::Vacant(vacant) = series.entry(place) {
             let key: Result<_, LakeError> = keys.iter().map(|name| rows.text(row, name)).collect();
-            series.insert(place, empty(key?));
+            vacant.insert(empty(key?));
         }
         if let Some(series) = series.get_mut(&place) {
             series.add(position, measure, unpriced);

@@ -32,7 +32,7 @@ pub fn run(arguments: &LoginArgs, path: &Path) -> Result<(), CommandError> {
         .map_err(CommandError::system("cannot start threads"))?;
     runtime.block_on(async {
         let store = open(&config).await?;
-        let token = store.login_links().create(role, None, &Actor::Cli).await?;
+        let token = store.login_links().create(role, arguments.team.as_ref(), &Actor::Cli).await?;
         store.close().await;
         let url = console::access::login_url(&public_url(&config)?, &token);
         eprintln!("works once, within {} s:", config.auth.login_link_ttl_s);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{
-    Accounting, Authority, BodyMemory, Current, Drain, Engine, EngineOptions, HttpLink,
+    Accounting, AnswerCache, Authority, BodyMemory, Current, Drain, Engine, EngineOptions, HttpLink,
     HttpLinkOptions, InForce, Leases, LeasesOptions, Listen, Local, Origin, SecretUnresolved,
     SnapshotFeed, SnapshotFeedOptions, SnapshotFile,
 };
@@ -285,6 +285,7 @@ fn engine(
         accounting,
         leases,
         memory: BodyMemory::new(server.body_memory_bytes_max),
+        cache: AnswerCache::new(server.cache_bytes_max),
         drain: Arc::new(Drain::default()),
     }
 }

@@ -1,6 +1,7 @@
 //! This machine's clock against those of the servers that answered.
 
 use jiff::Timestamp;
+use units::{Clock, SystemClock};
 
 use super::Finding;
 use super::providers::Dates;
@@ -10,7 +11,7 @@ const SKEW_S_MAX: i64 = 5;
 
 /// Compares the present with what servers said it was.
 pub(super) fn check(dates: &Dates) -> Finding {
-    judge(dates, Timestamp::now())
+    judge(dates, SystemClock.now().to_timestamp())
 }
 
 fn judge(dates: &Dates, now: Timestamp) -> Finding {
