@@ -1,13 +1,17 @@
 //! Child processes of a bench, and what they use: CPU time and memory, from `/proc`.
 
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::Result;
 
 /// Clock ticks a second, as Linux reports CPU times to every process.
 const TICKS_PER_S: f64 = 100.0;
 
-/// A process and its children, killed when dropped.
+/// Longest wait for an orderly end.
+const ENDS_WITHIN: Duration = Duration::from_secs(15);
+
+/// A process and its children, ended when dropped.
 pub(super) struct Process(Child);
 
 impl Process {
@@ -40,6 +44,16 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // A killed master would leave its workers behind: it is asked first.
+        let id = self.0.id().to_string();
+        let _asked = Command::new("kill").args(["-TERM", &id]).status();
+        let deadline = Instant::now() + ENDS_WITHIN;
+        while Instant::now() < deadline {
+            if !matches!(self.0.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let _gone_already = self.0.kill();
         let _reaped = self.0.wait();
     }

@@ -96,7 +96,8 @@ fn start_gateway(directory: &Path, provider: SocketAddr) -> Result<Target> {
          [[provider]]\nname = \"openai\"\nbase_url = \"http://{provider}/v1\"\n\
          api_key = \"file:{folder}/key\"\n[[route]]\nname = \"gpt-5.4-mini\"\n\
          targets = [{{ provider = \"openai\", model = \"gpt-5.4-mini\" }}]\n\
-         [[team]]\nslug = \"bench\"\n[[budget]]\nname = \"bench\"\nteam = \"bench\"\nlimit_usd = \"1000000\"\n"
+         [[team]]\nslug = \"bench\"\n[[budget]]\nname = \"bench\"\nteam = \"bench\"\nlimit_usd = \"1000000\"\n\
+         on_unpriced = \"allow\"\n"
     );
     let config = directory.join("tollgate.toml");
     std::fs::write(&config, text)?;

@@ -53,7 +53,7 @@ def month(visitor, of_month):
 
 
 def is_text(page, value):
-    """Fails unless the value is shown, or is the title of what it was cut to, and nothing but text."""
+    """Fails unless the value is shown, or the title of what it was cut to, and is only text."""
     names = "all => all.flatMap((one) => [one.textContent, one.title])"
     shown = page.locator("main bdi").evaluate_all(names)
     assert value in shown, f"{value!r} is not shown on {page.url}: {shown}"

@@ -1,4 +1,4 @@
-"""Every page in both colours and on a narrow screen: nothing for axe-core to find, nothing cut off."""
+"""Every page in both colours and on a narrow screen: nothing for axe-core to find or cut off."""
 
 from playwright.sync_api import expect
 

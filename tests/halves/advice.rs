@@ -38,7 +38,8 @@ fn doctor_finds_a_good_configuration_good_and_says_what_to_do_about_a_refused_ke
     write(&addresses.providers.to_string(), &refusing.to_string());
     let refused = tollgate.command(&["doctor"]);
     assert_eq!(refused.code, Some(3), "{refused:?}");
-    let remedy = format!("replace the key `file:{}/provider-key` refers to", tollgate.path().display());
+    let remedy =
+        format!("replace the key `file:{}/provider-key` refers to", tollgate.path().display());
     assert!(refused.out.contains(&remedy), "{}", refused.out);
     let json = tollgate.command(&["doctor", "--output", "json"]);
     assert_eq!(json.code, Some(3), "{json:?}");

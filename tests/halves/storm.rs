@@ -24,8 +24,8 @@ struct Size {
 impl Size {
     fn of_this_run() -> Self {
         let (clients, kills, cap) = match tools::is_long() {
-            false => (8, 12, "1.00"),
-            true => (64, 100, "20.00"),
+            false => (8, 12, "0.40"),
+            true => (64, 100, "8.00"),
         };
         Self { clients, kills, cap: cap.parse().unwrap() }
     }
@@ -98,7 +98,7 @@ fn storm(apart: &Apart, size: &Size, key: &str) -> Told {
     with_clients(apart, size, key, asking, async || {
         let mut dice = Dice::new();
         for kill in 0..size.kills {
-            tokio::time::sleep(Duration::from_millis(dice.between(300, 1_600))).await;
+            tokio::time::sleep(Duration::from_millis(dice.between(300, 1_400))).await;
             match dice.between(0, 3) {
                 0 => apart.console.relaunch(),
                 other => apart.gateways[usize::try_from(other).unwrap() - 1].relaunch(),

@@ -40,8 +40,8 @@ impl Apart {
         };
         let mut of_console = setup.clone();
         of_console.storage += &format!("lake_dir = \"{}/lake\"\n", root.display());
-        let of_console =
-            of_console.with(&format!("\n[link]\nsecret = \"file:{}/link-secret\"\n", root.display()));
+        let of_console = of_console
+            .with(&format!("\n[link]\nsecret = \"file:{}/link-secret\"\n", root.display()));
         let place = root.join("console");
         let text = of_console.text(&place, &addresses);
         let console = Half::prepare("console", place, addresses.console, &text);

@@ -101,10 +101,14 @@ impl Half {
 
     /// Waits until the present process has logged a text; fails with the log.
     pub(crate) fn logged(&self, text: &str) {
-        wait_for(&format!("`{text}` in the log of {}", self.directory.display()), TOLD_WITHIN, || {
-            let running = self.running();
-            running.process.as_ref().expect("a process").log().contains(text).then_some(())
-        });
+        wait_for(
+            &format!("`{text}` in the log of {}", self.directory.display()),
+            TOLD_WITHIN,
+            || {
+                let running = self.running();
+                running.process.as_ref().expect("a process").log().contains(text).then_some(())
+            },
+        );
     }
 
     /// What a gateway says of its readiness.
@@ -121,7 +125,8 @@ impl Half {
         let file = self.directory.join("data/snapshot.json");
         wait_for("the snapshot to be on disk", TOLD_WITHIN, || {
             let text = fs::read_to_string(&file).ok()?;
-            let kept = serde_json::Deserializer::from_str(&text).into_iter::<Value>().next()?.ok()?;
+            let kept =
+                serde_json::Deserializer::from_str(&text).into_iter::<Value>().next()?.ok()?;
             assert!(kept["version"].is_u64(), "{text}");
             (kept["version"] == self.readiness()["snapshot"]["version"]).then_some(())
         });
@@ -134,7 +139,9 @@ impl Half {
 
     /// Names of the epochs in a gateway's spool, in order.
     pub(crate) fn epochs(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.directory.join("data/spool")) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(self.directory.join("data/spool")) else {
+            return Vec::new();
+        };
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let mut epochs: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
         epochs.sort();

@@ -40,7 +40,8 @@ pub(crate) fn python(name: &str, arguments: &[&str]) -> String {
     let python = installed().join("python/bin/python");
     assert!(python.exists(), "{} is missing: {REMEDY}", python.display());
     let mut command = Command::new(python);
-    ended(command.arg(script(name)).args(arguments)).succeeded()
+    // Scripts that import each other must leave nothing beside them.
+    ended(command.arg("-B").arg(script(name)).args(arguments)).succeeded()
 }
 
 /// Runs a module of `tests/clients` in Node, from where its packages are found.

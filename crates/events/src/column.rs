@@ -119,7 +119,7 @@ pub const COLUMNS: &[Column] = &[
     required("is_retry", Boolean, "", "The same target was tried again."),
     required("is_hedge", Boolean, "", "Sent beside another attempt to win time."),
     required("is_waste", Boolean, "", "Paid for an answer the client never received in full."),
-    nullable("provider", Utf8, "", "Provider id; NULL for attempt 0."),
+    nullable("provider", Utf8, "", "Provider id; NULL for a refusal."),
     required(
         "model_asked",
         Utf8,

@@ -118,7 +118,7 @@ pub struct Decision {
 /// The provider and the model under its four names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelNames {
-    /// Provider id; `None` for attempt 0.
+    /// Provider id; `None` for a refusal.
     pub provider: Option<String>,
     /// As the client wrote it.
     pub asked: String,

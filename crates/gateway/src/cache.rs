@@ -71,7 +71,12 @@ impl AnswerCache {
 struct Lifetime;
 
 impl Expiry<CacheKey, Arc<Entry>> for Lifetime {
-    fn expire_after_create(&self, _: &CacheKey, entry: &Arc<Entry>, _: Instant) -> Option<Duration> {
+    fn expire_after_create(
+        &self,
+        _: &CacheKey,
+        entry: &Arc<Entry>,
+        _: Instant,
+    ) -> Option<Duration> {
         Some(entry.ttl)
     }
 

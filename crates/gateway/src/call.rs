@@ -273,11 +273,12 @@ impl Turn<'_> {
         // The record is on its way to disk before the answer's last byte is.
         ledger.end_attempt(Ending { status: Some(200), error, billable, response_bytes });
         ledger.finish(Some(200));
+        // Before the answer, too: a client that takes it slowly keeps no equal request waiting.
         ledger.gather(&body);
+        ledger.keep().await;
         if !write(down, 200, "application/json", &self.headers, body).await {
             down.set_keepalive(None);
         }
-        ledger.keep().await;
         Some(200)
     }
 

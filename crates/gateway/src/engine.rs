@@ -157,7 +157,7 @@ impl Engine {
         let mut client = Client { down, ledger, share: &mut share };
         // On the heap: most routes do not cache, and carry nothing of it.
         if call.plan.route.cache.is_some()
-            && Box::pin(self.from_cache(&mut client, &call, control)).await?
+            && Box::pin(self.answer_from_cache(&mut client, &call, control)).await?
         {
             return Ok(());
         }

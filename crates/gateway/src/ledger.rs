@@ -140,11 +140,8 @@ impl Ledger {
         let asked = std::mem::take(&mut event.model.asked);
         event.model = events::ModelNames { asked, ..paid.model.clone() };
         event.call.response_bytes = entry.body.len() as u64;
-        event.outcome = Outcome {
-            status: Some(200),
-            finish_reason: paid.finish_reason,
-            ..Outcome::default()
-        };
+        event.outcome =
+            Outcome { status: Some(200), finish_reason: paid.finish_reason, ..Outcome::default() };
         event.cache.saved = paid.cost;
         slot.settle(event, Vec::new());
     }

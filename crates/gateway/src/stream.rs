@@ -209,7 +209,8 @@ impl Relay {
 
 /// Answers with a whole stream; `false` when the client has left.
 pub(crate) async fn replay(down: &mut ServerSession, headers: &Headers, stream: Bytes) -> bool {
-    commit(down, headers, stream).await && down.write_response_body(Bytes::new(), true).await.is_ok()
+    commit(down, headers, stream).await
+        && down.write_response_body(Bytes::new(), true).await.is_ok()
 }
 
 async fn commit(down: &mut ServerSession, headers: &Headers, first: Bytes) -> bool {

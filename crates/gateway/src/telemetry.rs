@@ -46,8 +46,7 @@ pub(crate) fn cached(state: CacheState) {
 
 /// Shows what the answers kept take together, bytes.
 pub(crate) fn cache_bytes(bytes: u64) {
-    // Beyond 4 GiB the gauge stays where it is: a float is exact well past any cache, its
-    // conversion is not.
+    // Integers convert to a float without loss up to 32 bits: the gauge ends at 4 GiB.
     gauge!("tollgate_cache_bytes").set(f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)));
 }
 

@@ -1,5 +1,5 @@
 //! What a client asks of the cache: in our header, in what other gateways call it, in HTTP's own,
-//! or in LiteLLM's member of the body. What is asked anywhere holds; of two values the header's does.
+//! or in LiteLLM's member of the body. What is asked anywhere holds; of two values the header's.
 
 use std::time::Duration;
 

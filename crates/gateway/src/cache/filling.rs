@@ -1,7 +1,7 @@
 //! An answer on its way to a client that may be kept: gathered as it passes, stored when it has
 //! ended well.
 //!
-//! It lies in the request's ledger, so that whatever ends the request also ends the flight it leads.
+//! It lies in the request's ledger, so that whatever ends the request ends the flight it leads.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -72,8 +72,8 @@ impl Filling {
         let Some(paid) = self.paid.take() else { return };
         let is_broken = paid.finish_reason == Some(FinishReason::Error);
         // An answer this gateway cut short for want of money is not the answer.
-        let is_cut = self.is_bounded
-            && matches!(paid.finish_reason, None | Some(FinishReason::Length));
+        let is_cut =
+            self.is_bounded && matches!(paid.finish_reason, None | Some(FinishReason::Length));
         if self.is_too_large || is_broken || is_cut {
             return;
         }

@@ -39,7 +39,7 @@ enum Found {
 impl Engine {
     /// Answers from the cache where it can; `false` when the request must be sent. No money is held
     /// for a hit, so that no budget refuses it.
-    pub(crate) async fn from_cache(
+    pub(crate) async fn answer_from_cache(
         &self,
         client: &mut Client<'_>,
         call: &Call,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use events::Dialect;
 use gateway::{
-    Accounting, AnswerCache, Authority, BodyMemory, Current, Drain, Engine, EngineOptions, InForce, Leases,
-    LeasesOptions, Listen, Local, Origin, SecretUnresolved,
+    Accounting, AnswerCache, Authority, BodyMemory, Current, Drain, Engine, EngineOptions, InForce,
+    Leases, LeasesOptions, Listen, Local, Origin, SecretUnresolved,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use policy::{

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{
-    Accounting, AnswerCache, Authority, BodyMemory, Current, Drain, Engine, EngineOptions, HttpLink,
-    HttpLinkOptions, InForce, Leases, LeasesOptions, Listen, Local, Origin, SecretUnresolved,
-    SnapshotFeed, SnapshotFeedOptions, SnapshotFile,
+    Accounting, AnswerCache, Authority, BodyMemory, Current, Drain, Engine, EngineOptions,
+    HttpLink, HttpLinkOptions, InForce, Leases, LeasesOptions, Listen, Local, Origin,
+    SecretUnresolved, SnapshotFeed, SnapshotFeedOptions, SnapshotFile,
 };
 use lake::{Lake, LakeOptions};
 use metrics_exporter_prometheus::PrometheusHandle;

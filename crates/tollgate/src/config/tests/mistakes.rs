@@ -18,8 +18,8 @@ fn each_mistake_is_answered_with_its_line_a_label_and_a_remedy() {
             "max_connections = 5",
             "5 | unknown key `max_connections` in `[server]` | unknown key | known keys: \
              body_bytes_max, body_memory_bytes_max, body_read_timeout_ms, budget_denied_status, \
-             console, console_url, expose_litellm_headers, gateway, shutdown_grace_ms, threads, \
-             work_stealing",
+             cache_bytes_max, console, console_cert_file, console_key_file, console_url, \
+             expose_litellm_headers, gateway, shutdown_grace_ms, threads, work_stealing",
         ),
         (
             "gateway = \"127.0.0.1:4000\"",
