@@ -168,11 +168,11 @@ fn evidence(evidence: &Evidence, moments: &Moments) -> Vec<(&'static str, String
 
 fn effects(change: &Decomposition) -> Vec<EffectRow> {
     let rows = [
-        ("Before", "what the window before cost", change.before, true),
+        ("Before", "the same quarter hours a week before", change.before, true),
         ("Volume", "more or fewer tokens, at the earlier average price", change.volume, false),
         ("Mix", "tokens that went to dearer or cheaper models", change.mix, false),
         ("Price", "models that cost more or less per token", change.price, false),
-        ("After", "what the window looked at cost", change.after, true),
+        ("After", "the quarter hours since it began", change.after, true),
         ("Change", "volume, mix and price together", change.delta(), true),
     ];
     let amounts: Vec<Option<Amount>> =
