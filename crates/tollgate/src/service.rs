@@ -135,6 +135,10 @@ impl Service {
                 hash_key: hash_key(&config, &store).await?,
                 metrics,
             })?;
+            // Before the first request: what a process before this one held is settled, and windows
+            // are open. Otherwise requests would wait for the lake, and be refused for it.
+            gateway.first_round().await;
+            console.tend().await;
             Ok((console, Some(gateway)))
         })?;
         Ok(Self { config, store, lake, clock, console, gateway, runtime })

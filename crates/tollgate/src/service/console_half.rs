@@ -41,6 +41,7 @@ pub(super) struct Parts {
 /// The console half and its tasks.
 pub(super) struct ConsoleHalf {
     link: LocalLink,
+    clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -104,17 +105,24 @@ impl ConsoleHalf {
                 link: secret.map(|secret| ::console::Link::new(Arc::new(link.clone()), secret)),
             };
             let listener = console::listen(&config.server).await?;
-            let router = console::router(&config, sources, clock)?;
+            let router = console::router(&config, sources, Arc::clone(&clock))?;
             let router = console::with_metrics(router, metrics);
             tasks.push(tokio::spawn(console::serve(listener, router, stopping.clone())));
         }
         tasks.push(tokio::spawn(publisher.run(stopping)));
-        Ok(Self { link, stop, tasks })
+        Ok(Self { link, clock, stop, tasks })
     }
 
     /// What a gateway in this process asks.
     pub(super) fn link(&self) -> LocalLink {
         self.link.clone()
+    }
+
+    /// Opens windows and closes what processes that are gone held.
+    pub(super) async fn tend(&self) {
+        if let Err(error) = self.link.authority.tend(self.clock.now()).await {
+            tracing::warn!(%error, "budgets not tended");
+        }
     }
 
     /// Snapshots as they are published.

@@ -24,6 +24,9 @@ use super::{gauges, node, record};
 use crate::config::{Config, Environment, SecretRef, SpoolSync};
 use crate::failure::CommandError;
 
+/// Longest wait for the first round of leases before serving begins without it.
+const FIRST_ROUND_TIME_MAX: Duration = Duration::from_secs(3);
+
 /// Where a gateway gets its snapshots from.
 pub(super) enum Source {
     /// A console in this process.
@@ -123,6 +126,14 @@ impl GatewayHalf {
         let engine = Arc::new(engine(&config, accounting, current, leases, metrics));
         let leases = tokio::spawn(hand_back(keeping, farewell, stop.subscribe()));
         Ok(Self { engine, config, stop, leases, tasks })
+    }
+
+    /// Waits until the authority has heard of this process, but not for ever.
+    pub(super) async fn first_round(&self) {
+        let deadline = tokio::time::Instant::now() + FIRST_ROUND_TIME_MAX;
+        while !self.engine.leases.ask().await && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Serves until a stop signal; blocks. Then everything recorded is on disk.
