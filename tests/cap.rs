@@ -29,9 +29,9 @@ async fn spend(client: Client, answered: Arc<AtomicU64>) -> Vec<Answer> {
             Ok(answer) if answer.status == 200 => {
                 answered.fetch_add(1, Ordering::SeqCst);
             }
-            // Killed or starting, or the authority took longer than a request waits.
+            // Killed or starting.
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            Ok(answer) if answer.status == 503 => {
+            Ok(answer) if answer.is_lease_late() => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Ok(answer) => panic!("neither answered nor denied: {answer:?}"),
@@ -40,12 +40,12 @@ async fn spend(client: Client, answered: Arc<AtomicU64>) -> Vec<Answer> {
     denials
 }
 
-/// Asks until the answer is a decision: a busy machine may answer 503 before one.
+/// Asks until the answer is a decision, which a lease that was late is not.
 async fn decided(client: &Client) -> Answer {
     let deadline = Instant::now() + DECIDED_WITHIN;
     loop {
         let answer = client.ask(&chat("openai/gpt-5.4-mini")).await;
-        if answer.status != 503 || Instant::now() > deadline {
+        if !answer.is_lease_late() || Instant::now() > deadline {
             return answer;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

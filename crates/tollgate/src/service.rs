@@ -248,11 +248,21 @@ fn runtime() -> Result<Runtime, CommandError> {
 
 /// The price book: the embedded catalog, and over it the operator's file.
 pub fn prices(config: &Config) -> Result<PriceBook, CommandError> {
+    Ok(priced(config)?.0)
+}
+
+/// The operator's price file, checked by the price book that will read it.
+pub fn price_file(config: &Config) -> Result<Option<String>, CommandError> {
+    Ok(priced(config)?.1)
+}
+
+fn priced(config: &Config) -> Result<(PriceBook, Option<String>), CommandError> {
     let book = PriceBook::embedded()?;
-    let Some(path) = &config.pricing.file else { return Ok(book) };
+    let Some(path) = &config.pricing.file else { return Ok((book, None)) };
     let text = std::fs::read_to_string(path)
         .map_err(CommandError::system(format!("cannot read {} (pricing.file)", path.display())))?;
-    Ok(book.with_overlay(&text, &path.display().to_string())?)
+    let book = book.with_overlay(&text, &path.display().to_string())?;
+    Ok((book, Some(text)))
 }
 
 /// Key of the prompt hashes: the same on every gateway of an installation, so that equal prompts are

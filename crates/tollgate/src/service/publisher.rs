@@ -1,7 +1,7 @@
 //! Compiles the snapshot from file and database, and publishes it whenever either changes, whichever
 //! process changed it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use units::Clock;
 
 use crate::commands::config::load;
-use crate::compile;
 use crate::config::Config;
 use crate::failure::CommandError;
+use crate::{compile, service};
 
 /// How often the database is asked whether anything changed: one indexed read.
 const POLL: Duration = Duration::from_millis(500);
@@ -27,6 +27,9 @@ pub(super) type Declarations = watch::Receiver<Arc<Declared>>;
 /// Compiles and publishes snapshots.
 pub(super) struct Publisher {
     config: Config,
+    /// The operator's price file as it was when the configuration was read: one that has been broken
+    /// since must not hold back a revoked key.
+    prices: Option<String>,
     /// The file to read anew on SIGHUP; none where there is no file, as in the demonstration.
     file: Option<PathBuf>,
     keys: Arc<dyn Keys>,
@@ -44,10 +47,11 @@ impl Publisher {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CommandError> {
         let stored = keys.snapshot().await?;
-        let first = compile::document(&config, &stored.keys, price_file(&config)?, clock.now());
+        let prices = service::price_file(&config)?;
+        let first = compile::document(&config, &stored.keys, prices.clone(), clock.now());
         let published = watch::Sender::new(Arc::new(first));
         let declared = watch::Sender::new(Arc::new(compile::declared(&config)));
-        Ok(Self { config, file, keys, clock, published, declared })
+        Ok(Self { config, prices, file, keys, clock, published, declared })
     }
 
     /// Snapshots, the first included.
@@ -91,7 +95,7 @@ impl Publisher {
 
     async fn publish(&self) -> Result<u64, CommandError> {
         let stored = self.keys.snapshot().await?;
-        let prices = price_file(&self.config)?;
+        let prices = self.prices.clone();
         let mut document = compile::document(&self.config, &stored.keys, prices, self.clock.now());
         let last = Arc::clone(&self.published.borrow());
         if document.tag() != last.tag() {
@@ -106,8 +110,10 @@ impl Publisher {
     /// Reads the file anew. What a running process cannot change stays until the next start.
     fn reload(&mut self) {
         let Some(file) = &self.file else { return };
-        match load(file).and_then(|config| price_file(&config).map(|_| config)) {
-            Ok(config) => {
+        let read = load(file).and_then(|config| Ok((service::price_file(&config)?, config)));
+        match read {
+            Ok((prices, config)) => {
+                self.prices = prices;
                 if needs_restart(&self.config, &config) {
                     tracing::warn!(
                         "changes of [server], [storage] or [organisation] need a restart"
@@ -133,19 +139,6 @@ impl Publisher {
 
 fn needs_restart(old: &Config, new: &Config) -> bool {
     old.organisation != new.organisation || old.server != new.server || old.storage != new.storage
-}
-
-/// The operator's price file, checked by the price book that will read it.
-fn price_file(config: &Config) -> Result<Option<String>, CommandError> {
-    let Some(path) = &config.pricing.file else { return Ok(None) };
-    let text = read(path)?;
-    pricing::PriceBook::embedded()?.with_overlay(&text, &path.display().to_string())?;
-    Ok(Some(text))
-}
-
-fn read(path: &Path) -> Result<String, CommandError> {
-    let what = format!("cannot read {} (pricing.file)", path.display());
-    std::fs::read_to_string(path).map_err(CommandError::system(what))
 }
 
 /// SIGHUP, where the system has it.
