@@ -13,18 +13,49 @@ use crate::request::{Encoded, Peek, RequestError, Target, utf8};
 use crate::tokens;
 use crate::wire::{ClientSide, Endpoint, NativePair, ProviderSide};
 
-fn endpoint(dialect: Dialect) -> &'static dyn Endpoint {
+/// Path, credential and errors of a dialect; `None` for one that no provider is spoken to in yet.
+fn endpoint(dialect: Dialect) -> Option<&'static dyn Endpoint> {
     match dialect {
-        Dialect::OpenaiChat => &Openai,
-        Dialect::AnthropicMessages => &Anthropic,
+        Dialect::OpenaiChat => Some(&Openai),
+        Dialect::AnthropicMessages => Some(&Anthropic),
+        Dialect::OpenaiResponses
+        | Dialect::GeminiGenerate
+        | Dialect::BedrockConverse
+        | Dialect::CohereChat => None,
     }
 }
 
-/// The dialects clients may speak today.
+/// The dialects clients may speak.
 fn client(dialect: Dialect) -> Option<&'static dyn ClientSide> {
     match dialect {
         Dialect::OpenaiChat => Some(&Openai),
         Dialect::AnthropicMessages => None,
+        Dialect::OpenaiResponses => None,
+        Dialect::GeminiGenerate => None,
+        Dialect::BedrockConverse | Dialect::CohereChat => None,
+    }
+}
+
+/// The dialects providers are spoken to in behind a translation.
+fn provider(dialect: Dialect) -> Option<&'static dyn ProviderSide> {
+    match dialect {
+        Dialect::OpenaiChat => None,
+        Dialect::AnthropicMessages => Some(&Anthropic),
+        Dialect::OpenaiResponses => None,
+        Dialect::GeminiGenerate => None,
+        Dialect::BedrockConverse => None,
+        Dialect::CohereChat => None,
+    }
+}
+
+/// The dialects that pass through where client and provider both speak them.
+fn native(dialect: Dialect) -> Option<&'static dyn NativePair> {
+    match dialect {
+        Dialect::OpenaiChat => Some(&Openai),
+        Dialect::AnthropicMessages => None,
+        Dialect::OpenaiResponses => None,
+        Dialect::GeminiGenerate => None,
+        Dialect::BedrockConverse | Dialect::CohereChat => None,
     }
 }
 
@@ -32,6 +63,12 @@ fn client(dialect: Dialect) -> Option<&'static dyn ClientSide> {
 /// served was refused before, in these words.
 fn any_client(dialect: Dialect) -> &'static dyn ClientSide {
     client(dialect).unwrap_or(&Openai)
+}
+
+/// Path, credential and errors for words that must be found in any case: a target in a dialect that
+/// cannot be spoken is refused before it is asked.
+fn any_endpoint(dialect: Dialect) -> &'static dyn Endpoint {
+    endpoint(dialect).unwrap_or(&Openai)
 }
 
 /// How two dialects meet.
@@ -44,11 +81,10 @@ pub(crate) enum Route {
 
 /// How a client's dialect meets a provider's; `None` when it does not.
 pub(crate) fn route(of_client: Dialect, of_provider: Dialect) -> Option<Route> {
-    match (of_client, of_provider) {
-        (Dialect::OpenaiChat, Dialect::OpenaiChat) => Some(Route::Native(&Openai)),
-        (other, Dialect::AnthropicMessages) => Some(Route::Translated(client(other)?, &Anthropic)),
-        (Dialect::AnthropicMessages, Dialect::OpenaiChat) => None,
+    if of_client == of_provider {
+        return native(of_client).map(Route::Native);
     }
+    Some(Route::Translated(client(of_client)?, provider(of_provider)?))
 }
 
 /// Reads what routing and attribution need of a request, in one pass that builds no tree.
@@ -112,7 +148,7 @@ pub fn transcode_reply(
 
 /// Reads a provider's error answer, whatever its shape.
 pub fn decode_error(dialect: Dialect, status: u16, body: &[u8]) -> UpstreamError {
-    endpoint(dialect).decode_error(status, body)
+    any_endpoint(dialect).decode_error(status, body)
 }
 
 /// Words an error in the client's dialect.
@@ -132,13 +168,13 @@ pub fn encode_models(dialect: Dialect, models: &[ModelEntry]) -> Bytes {
 
 /// Path of the chat operation, to be appended to a base URL that ends in the API's version.
 pub fn endpoint_path(dialect: Dialect) -> &'static str {
-    endpoint(dialect).path()
+    any_endpoint(dialect).path()
 }
 
 /// Headers every request to a provider of this dialect carries: the credential, and a version where
 /// the dialect has one ([`Encoded::headers`] may replace it).
 pub fn auth_headers(dialect: Dialect, secret: &Secret) -> Vec<(&'static str, String)> {
-    endpoint(dialect).auth_headers(secret)
+    any_endpoint(dialect).auth_headers(secret)
 }
 
 /// Input tokens of a request, an estimate by tokenizer. Work is bounded: a long body is counted in

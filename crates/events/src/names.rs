@@ -49,6 +49,14 @@ names!(
         OpenaiChat = "openai_chat",
         /// Anthropic's `/v1/messages`.
         AnthropicMessages = "anthropic_messages",
+        /// OpenAI's `/v1/responses`.
+        OpenaiResponses = "openai_responses",
+        /// Google's `:generateContent` and `:streamGenerateContent`.
+        GeminiGenerate = "gemini_generate",
+        /// Amazon Bedrock's `/model/{id}/converse` and `/converse-stream`.
+        BedrockConverse = "bedrock_converse",
+        /// Cohere's `/v2/chat`.
+        CohereChat = "cohere_chat",
     }
 );
 
@@ -182,6 +190,6 @@ mod tests {
             assert_eq!(class.as_str().parse(), Ok(*class));
         }
         let error = "openai".parse::<Dialect>().unwrap_err();
-        assert_eq!(error, "`openai` is not one of openai_chat, anthropic_messages");
+        assert_eq!(error, "`openai` is not one of openai_chat, anthropic_messages, openai_responses, gemini_generate, bedrock_converse, cohere_chat");
     }
 }

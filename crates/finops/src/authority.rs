@@ -5,7 +5,6 @@
 //! record: it says what was spent without a lease, what a process that died had spent, and whether
 //! the books drift. It must never know HTTP, nor how a gateway spends its lease.
 
-mod board;
 mod compare;
 mod decide;
 mod error;
@@ -14,6 +13,7 @@ mod options;
 mod plan;
 mod reconcile;
 mod round;
+mod status;
 mod sums;
 mod sync;
 mod tend;
@@ -27,7 +27,6 @@ use policy::Budget;
 use store::{Audit, Leases};
 use units::{BillingZone, Clock, UnixMicros};
 
-use board::Board;
 use compare::Observations;
 pub use error::AuthorityError;
 use holders::Holders;
@@ -50,7 +49,6 @@ pub struct Authority {
 #[derive(Debug, Default)]
 struct State {
     plan: Arc<Plan>,
-    board: Board,
     holders: Holders,
     sums: SumsCache,
     observations: Observations,
@@ -79,8 +77,6 @@ impl Authority {
         let now = self.clock.now();
         let mut state = self.state();
         state.plan = Arc::new(state.plan.changed(budgets, zone, now));
-        let State { plan, board, .. } = &mut *state;
-        board.keep(plan);
     }
 
     /// How far each gateway's clock was ahead of ours when it last reported, microseconds (its time

@@ -5,7 +5,6 @@
 mod answer;
 mod calendar;
 mod measure;
-mod parquet;
 mod question;
 mod statement;
 
@@ -37,15 +36,5 @@ impl Lake {
         explored.reads = Source::of(table);
         explored.sql = sql;
         Ok(explored)
-    }
-
-    /// The figures of [`Lake::explore`] as a Parquet file: one row per bucket and series, the series of
-    /// all others included, so that its columns add up to the total.
-    ///
-    /// # Errors
-    /// Those of [`Lake::explore`].
-    pub async fn explore_parquet(&self, query: &ExploreQuery) -> Result<Vec<u8>, LakeError> {
-        let explored = self.explore(query).await?;
-        explored.parquet(query)
     }
 }

@@ -195,9 +195,7 @@ impl Service {
 pub fn serve_linked(start: Start) -> Result<(), CommandError> {
     let Start { config, clock, metrics, .. } = start;
     let environment = Environment::of_process();
-    let link = gateway_half::link(&config, &environment)?
-        .ok_or_else(|| CommandError::Usage("link.console_url is not configured".to_owned()))?;
-    let secret = gateway_half::link_secret(&config, &environment)?;
+    let (link, secret) = gateway_half::link(&config, &environment)?;
     let runtime = runtime()?;
     let gateway = runtime.block_on(async {
         GatewayHalf::start(Parts {
@@ -206,7 +204,7 @@ pub fn serve_linked(start: Start) -> Result<(), CommandError> {
             authority: Arc::clone(&link) as Arc<dyn gateway::Authority>,
             source: Source::Link(link),
             lake: None,
-            hash_key: secret.map_or([0; 32], |secret| derived_hash_key(&secret)),
+            hash_key: derived_hash_key(&secret),
             metrics,
         })
     })?;

@@ -50,6 +50,7 @@ pub(crate) fn of_plain(dialect: Dialect, body: &Value) -> Said {
             said.finish = anthropic_finish(&body["stop_reason"]);
             said.tokens = anthropic_tokens(&body["usage"]);
         }
+        other => unreachable!("no expectation of {other} is written here"),
     }
     said
 }
@@ -82,6 +83,7 @@ pub(crate) fn of_stream(dialect: Dialect, stream: &str) -> Said {
                 merge(&mut usage, &event["message"]["usage"]);
                 merge(&mut usage, &event["usage"]);
             }
+            other => unreachable!("no expectation of {other} is written here"),
         }
     }
     if dialect == Dialect::AnthropicMessages {

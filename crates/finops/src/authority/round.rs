@@ -45,8 +45,6 @@ pub(super) struct Decided {
     pub(super) grants: Vec<Grant>,
     /// What could not be decided without asking the lake.
     pub(super) lacking: Vec<Ask>,
-    /// The books afterwards.
-    pub(super) books: Vec<WindowBooks>,
 }
 
 impl Round {
@@ -76,9 +74,9 @@ impl Round {
         let decide = Box::new(move |all: &mut Vec<WindowBooks>| {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = self.decide(all);
         });
-        let books = leases.transact(&keys, decide).await?;
-        let decided = std::mem::take(&mut *decided.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(Decided { books, ..decided })
+        leases.transact(&keys, decide).await?;
+        let mut decided = decided.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(std::mem::take(&mut *decided))
     }
 
     fn decide(&self, all: &mut [WindowBooks]) -> Decided {

@@ -326,17 +326,18 @@ async fn a_restarted_authority_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn the_board_follows_syncs_and_configuration_without_waiting() {
+async fn how_budgets_stand_follows_syncs_and_configuration() {
     let desk = Desk::open().await;
-    assert_eq!(*desk.authority.board(), []);
     let mut report = desk.report("a", "e1", vec![desk.account(0, Usd::ZERO, "0.6")]);
-    report.sent_at = report.sent_at.plus_micros(-3 * SECOND);
+    let now = report.sent_at;
+    report.sent_at = now.plus_micros(-3 * SECOND);
     desk.authority.sync(&report).await.unwrap();
-    assert_eq!(desk.authority.board()[0].leased, usd("0.6"));
+    let stands = async || desk.authority.status(now).await.unwrap();
+    assert_eq!(stands().await[0].leased, usd("0.6"));
     assert_eq!(desk.authority.skew_us().get("a"), Some(&(-3 * SECOND)));
     let raised = Budget { limit: usd("2"), ..budget() };
     desk.authority.configure(&[raised], &BillingZone::UTC);
-    assert_eq!(desk.authority.board()[0].limit, usd("2"));
+    assert_eq!(stands().await[0].limit, usd("2"));
     desk.authority.configure(&[], &BillingZone::UTC);
-    assert_eq!(*desk.authority.board(), []);
+    assert_eq!(stands().await, []);
 }

@@ -44,11 +44,9 @@ impl Authority {
             }
         }
         let first = round.clone().run(self.leases.as_ref()).await?;
-        self.show(&first, &plan, now);
         grants.extend(first.grants);
         if !first.lacking.is_empty() {
             let second = self.ask_lake(round, first.lacking, &plan, now).await?;
-            self.show(&second, &plan, now);
             grants.extend(second.grants);
         }
         Ok(LeaseReply { protocol: PROTOCOL, now, ttl_ms: self.options.ttl_ms, grants })

@@ -153,20 +153,4 @@ impl Measure {
             Measure::PerRequest { cost, requests } => cost.is_zero() && requests == 0,
         }
     }
-
-    /// Dollars, where it has any.
-    pub(crate) const fn money(self) -> Usd {
-        match self {
-            Measure::Money(cost) | Measure::PerRequest { cost, .. } => cost,
-            Measure::Count(_) => Usd::ZERO,
-        }
-    }
-
-    /// The count, where it has one.
-    pub(crate) const fn count(self) -> u64 {
-        match self {
-            Measure::Count(count) | Measure::PerRequest { requests: count, .. } => count,
-            Measure::Money(_) => 0,
-        }
-    }
 }

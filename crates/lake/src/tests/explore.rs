@@ -449,37 +449,3 @@ async fn a_question_that_asks_too_much_is_refused_in_plain_words() {
         assert!(error.is_callers_fault() && error.to_string().contains(word), "{error}");
     }
 }
-
-#[tokio::test]
-async fn the_parquet_file_of_an_answer_adds_up_to_its_total() {
-    use arrow::array::AsArray;
-    use arrow::datatypes::{Decimal128Type, Int64Type};
-    use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
-
-    let dir = tempfile::tempdir().unwrap();
-    let rows = rows();
-    let lake = lake_of(&dir, &rows).await;
-    let query = ExploreQuery {
-        lens: Lens::everything(Window {
-            from: at("2026-10-01T00:00:00Z"),
-            to: at("2026-11-01T00:00:00Z"),
-        }),
-        zone: BillingZone::UTC,
-        grain: Grain::Day,
-        metric: Metric::CostPerRequest,
-        group_by: vec![by(Dimension::Team), tag("env")],
-        filters: Vec::new(),
-        top: 3,
-    };
-    let explored = lake.explore(&query).await.unwrap();
-    let bytes = bytes::Bytes::from(lake.explore_parquet(&query).await.unwrap());
-    let batch = ParquetRecordBatchReader::try_new(bytes, 10_000).unwrap().next().unwrap().unwrap();
-    let names: Vec<String> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
-    assert_eq!(names, ["bucket_start", "team", "tag_2", "is_other", "cost_usd", "requests"]);
-    assert_eq!(batch.num_rows(), 4 * 31);
-    let cost: i128 = batch.column(4).as_primitive::<Decimal128Type>().values().iter().sum();
-    let requests: i64 = batch.column(5).as_primitive::<Int64Type>().values().iter().sum();
-    let requests = u64::try_from(requests).unwrap();
-    let sum = Measure::PerRequest { cost: Usd::from_pico(cost), requests };
-    assert_eq!(sum, explored.total.total);
-}

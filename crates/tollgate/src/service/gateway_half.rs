@@ -221,22 +221,23 @@ impl LocalFeed {
     }
 }
 
-/// The link to a console elsewhere, when one is configured.
+/// The link to the console elsewhere, and the secret it is reached with.
 pub(super) fn link(
     config: &Config,
     environment: &Environment,
-) -> Result<Option<Arc<HttpLink>>, CommandError> {
-    let Some(url) = &config.link.console_url else { return Ok(None) };
-    let secret = link_secret(config, environment)?.ok_or_else(|| {
-        CommandError::Usage("link.console_url needs link.secret, the same as the console's".into())
-    })?;
+) -> Result<(Arc<HttpLink>, Secret), CommandError> {
+    let needs = |what: &str| CommandError::Usage(format!("a gateway apart needs {what}"));
+    let url = config.link.console_url.as_ref().ok_or_else(|| needs("link.console_url"))?;
+    let secret = link_secret(config, environment)?
+        .ok_or_else(|| needs("link.secret, the same as the console's"))?;
     let link = HttpLink::new(HttpLinkOptions {
         console_url: url.as_str().to_owned(),
-        secret,
+        secret: secret.clone(),
         node: node::id(&config.storage)?.to_string(),
         ca_file: config.link.ca_file.clone(),
     });
-    link.map(Arc::new).map(Some).map_err(|error| CommandError::Usage(error.to_string()))
+    let link = link.map_err(|error| CommandError::Usage(error.to_string()))?;
+    Ok((Arc::new(link), secret))
 }
 
 /// The secret gateways and consoles share, when one is configured.

@@ -5,45 +5,10 @@ use std::sync::Arc;
 use policy::{BudgetStatus, Lease, WindowBooks};
 use units::{UnixMicros, Usd};
 
-use super::plan::{Known, Plan};
-use super::round::Decided;
+use super::plan::Known;
 use super::{Authority, AuthorityError};
 
-/// The last figures of every budget, ready to be read.
-#[derive(Debug, Default)]
-pub(super) struct Board(Arc<Vec<BudgetStatus>>);
-
-impl Board {
-    /// Forgets budgets that are gone, and takes over what else changed of those that stay.
-    pub(super) fn keep(&mut self, plan: &Plan) {
-        let kept = self.0.iter().filter_map(|status| {
-            let budget = &plan.budget(status.id)?.budget;
-            let same = budget.window == status.window;
-            let (name, scope) = (budget.name.clone(), budget.scope.to_string());
-            same.then(|| BudgetStatus { name, scope, limit: budget.limit, ..status.clone() })
-        });
-        self.0 = Arc::new(kept.collect());
-    }
-
-    fn replace(&mut self, statuses: Vec<BudgetStatus>) {
-        self.0 = Arc::new(statuses);
-    }
-
-    fn update(&mut self, status: BudgetStatus) {
-        let board = Arc::make_mut(&mut self.0);
-        match board.iter_mut().find(|other| other.id == status.id) {
-            Some(other) => *other = status,
-            None => board.push(status),
-        }
-    }
-}
-
 impl Authority {
-    /// How every budget stood when it was last asked for or reported, without waiting.
-    pub fn board(&self) -> Arc<Vec<BudgetStatus>> {
-        Arc::clone(&self.state().board.0)
-    }
-
     /// How every budget stands in its present window, over all gateways, in the order configured.
     /// A window nobody has opened yet is opened, so that what was spent before is in it.
     ///
@@ -62,21 +27,7 @@ impl Authority {
             let empty = WindowBooks::new(known.budget.id, window.from);
             status_of(known, own.unwrap_or(&empty), window.to, now)
         };
-        let statuses: Vec<_> = plan.budgets().iter().map(status).collect();
-        self.state().board.replace(statuses.clone());
-        Ok(statuses)
-    }
-
-    /// Takes the books of a decision over to the board.
-    pub(super) fn show(&self, decided: &Decided, plan: &Plan, now: UnixMicros) {
-        let mut state = self.state();
-        for books in &decided.books {
-            let Some(known) = plan.budget(books.budget) else { continue };
-            let window = plan.window(known, now);
-            if window.from == books.window_start {
-                state.board.update(status_of(known, books, window.to, now));
-            }
-        }
+        Ok(plan.budgets().iter().map(status).collect())
     }
 }
 
