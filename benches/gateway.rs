@@ -1,6 +1,7 @@
 //! The gateway against nginx as a plain proxy, in one run on one machine, in front of the same
 //! simulated provider: requests per second and CPU per request at 64 connections, added latency at
-//! one, and memory per stream at a thousand. Figures are ratios; nothing is judged by the clock.
+//! one, what a budget and the cache change, and memory per stream at a thousand. Figures are ratios;
+//! nothing is judged by the clock.
 //!
 //! Needs `nginx` and `wrk` (Debian packages); `cargo xtask bench gateway` installs them.
 
@@ -23,6 +24,10 @@ use servers::{Servers, simulate};
 
 /// Rounds of each measurement, the two servers in turn; the median counts.
 const ROUNDS: usize = 5;
+/// The route asked for.
+const MODEL: &str = "gpt-5.4-mini";
+/// The route whose answers are kept.
+const CACHED: &str = "cached";
 /// Streams open at once.
 const STREAMS: usize = 1_000;
 
@@ -39,13 +44,16 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let servers = Servers::start()?;
+    // Streams first: memory that load has left behind would hide theirs.
+    streams::measure(&servers, STREAMS)?;
     throughput(&servers)?;
     latency(&servers)?;
-    streams::measure(&servers, STREAMS)
+    authority(&servers)?;
+    cache(&servers)
 }
 
 fn throughput(servers: &Servers) -> Result<()> {
-    let load = Load { connections: 64, seconds: 6 };
+    let load = Load { model: MODEL, connections: 64, seconds: 6 };
     let (mut nginx, mut gateway) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         nginx.push(run(&servers.nginx, &load)?);
@@ -65,8 +73,37 @@ fn throughput(servers: &Servers) -> Result<()> {
     Ok(())
 }
 
+/// With a budget on every request and without any.
+fn authority(servers: &Servers) -> Result<()> {
+    let load = Load { model: MODEL, connections: 64, seconds: 4 };
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        with.push(run(&servers.gateway, &load)?.cpu_us_per_request);
+        without.push(run(&servers.unbudgeted, &load)?.cpu_us_per_request);
+    }
+    let (with, without) = (median(with.into_iter()), median(without.into_iter()));
+    println!("budgets: {with:.1} us CPU a request with one, {without:.1} us without");
+    verdict("CPU per request, with a budget / without", with / without, 1.1, false);
+    Ok(())
+}
+
+/// Answers from memory and answers from the provider.
+fn cache(servers: &Servers) -> Result<()> {
+    let (mut hits, mut misses) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        for (model, rates) in [(CACHED, &mut hits), (MODEL, &mut misses)] {
+            let load = Load { model, connections: 64, seconds: 4 };
+            rates.push(run(&servers.gateway, &load)?.requests_per_s);
+        }
+    }
+    let (hit, miss) = (median(hits.into_iter()), median(misses.into_iter()));
+    println!("cache: {hit:.0}/s from memory, {miss:.0}/s from the provider");
+    verdict("requests per second, hit / miss", hit / miss, 2.0, true);
+    Ok(())
+}
+
 fn latency(servers: &Servers) -> Result<()> {
-    let load = Load { connections: 1, seconds: 3 };
+    let load = Load { model: MODEL, connections: 1, seconds: 3 };
     let (mut direct, mut nginx, mut gateway) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         direct.push(run(&servers.direct, &load)?.median_us);

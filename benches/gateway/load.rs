@@ -8,6 +8,8 @@ use super::servers::Target;
 
 /// How much to ask for.
 pub(super) struct Load {
+    /// The route asked for.
+    pub(super) model: &'static str,
     pub(super) connections: usize,
     pub(super) seconds: u32,
 }
@@ -25,13 +27,13 @@ pub(super) fn run(target: &Target, load: &Load) -> Result<Measured> {
     write!(
         script,
         "wrk.method = \"POST\"\n\
-         wrk.body = '{{\"model\":\"gpt-5.4-mini\",\"max_tokens\":32,\"messages\":[{{\"role\":\"user\",\"content\":\"Say hello to the world.\"}}]}}'\n\
+         wrk.body = '{{\"model\":\"{}\",\"max_tokens\":32,\"messages\":[{{\"role\":\"user\",\"content\":\"Say hello to the world.\"}}]}}'\n\
          wrk.headers[\"Content-Type\"] = \"application/json\"\n\
          wrk.headers[\"Authorization\"] = \"Bearer {}\"\n\
          done = function(summary, latency)\n\
          io.write(string.format(\"RESULT %d %d %d %d\\n\", summary.requests, summary.duration,\n\
          latency:percentile(50), summary.errors.status + summary.errors.read + summary.errors.timeout))\nend\n",
-        target.key
+        load.model, target.key
     )?;
     let before = target.process.cpu_s();
     let threads = if load.connections > 1 { "-t2" } else { "-t1" };

@@ -14,6 +14,10 @@ use super::process::Process;
 /// Longest wait for a server to listen.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
+/// A budget that every request counts against and none exhausts.
+const BUDGET: &str = "[[budget]]\nname = \"bench\"\nteam = \"bench\"\nlimit_usd = \"1000000\"\n\
+     on_unpriced = \"allow\"\n";
+
 /// A server under load.
 pub(super) struct Target {
     /// Where requests are sent.
@@ -32,6 +36,8 @@ pub(super) struct Servers {
     pub(super) nginx: Target,
     /// Tollgate, with everything on.
     pub(super) gateway: Target,
+    /// The same without a budget, so that no lease is held of the authority.
+    pub(super) unbudgeted: Target,
     _directory: tempfile::TempDir,
 }
 
@@ -48,8 +54,9 @@ impl Servers {
             Target { address: provider, key: "sk-bench".into(), process: Rc::new(simulated) };
         wait(provider)?;
         let nginx = start_nginx(directory.path(), provider)?;
-        let gateway = start_gateway(directory.path(), provider)?;
-        Ok(Self { direct, nginx, gateway, _directory: directory })
+        let gateway = start_gateway(&directory.path().join("gateway"), provider, BUDGET)?;
+        let unbudgeted = start_gateway(&directory.path().join("unbudgeted"), provider, "")?;
+        Ok(Self { direct, nginx, gateway, unbudgeted, _directory: directory })
     }
 }
 
@@ -86,7 +93,9 @@ fn start_nginx(directory: &Path, provider: SocketAddr) -> Result<Target> {
     Ok(Target { address, key: "sk-bench".into(), process: Rc::new(process) })
 }
 
-fn start_gateway(directory: &Path, provider: SocketAddr) -> Result<Target> {
+/// `budgets`: what the configuration says of them.
+fn start_gateway(directory: &Path, provider: SocketAddr, budgets: &str) -> Result<Target> {
+    std::fs::create_dir_all(directory)?;
     let (address, console) = (free()?, free()?);
     std::fs::write(directory.join("key"), "sk-bench")?;
     let folder = directory.display();
@@ -96,8 +105,9 @@ fn start_gateway(directory: &Path, provider: SocketAddr) -> Result<Target> {
          [[provider]]\nname = \"openai\"\nbase_url = \"http://{provider}/v1\"\n\
          api_key = \"file:{folder}/key\"\n[[route]]\nname = \"gpt-5.4-mini\"\n\
          targets = [{{ provider = \"openai\", model = \"gpt-5.4-mini\" }}]\n\
-         [[team]]\nslug = \"bench\"\n[[budget]]\nname = \"bench\"\nteam = \"bench\"\nlimit_usd = \"1000000\"\n\
-         on_unpriced = \"allow\"\n"
+         [[route]]\nname = \"cached\"\ncache_ttl_s = 3600\n\
+         targets = [{{ provider = \"openai\", model = \"gpt-5.4-mini\" }}]\n\
+         [[team]]\nslug = \"bench\"\n{budgets}"
     );
     let config = directory.join("tollgate.toml");
     std::fs::write(&config, text)?;

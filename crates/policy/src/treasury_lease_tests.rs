@@ -139,6 +139,8 @@ fn a_lease_nobody_uses_is_given_back_after_two_reports_and_two_seconds() {
     for (second, granted) in [(0, "0.5"), (1, "0.5"), (2, "0.5"), (3, "0.001")] {
         let report = treasury.report(later(second * SECOND)).remove(0);
         assert_eq!(report.granted, usd(granted), "second {second}");
+        let answer = grant(&treasury, 1, "0.5", "0.5");
+        treasury.apply(&reply(vec![answer]), later(second * SECOND));
     }
     // A reply that was under way does not bring it back; a new term does.
     treasury.apply(&reply(vec![grant(&treasury, 1, "0.5", "0.5")]), later(3 * SECOND));
@@ -150,6 +152,17 @@ fn a_lease_nobody_uses_is_given_back_after_two_reports_and_two_seconds() {
     };
     treasury.apply(&reply(vec![settled]), later(3 * SECOND));
     assert_eq!(treasury.report(later(4 * SECOND)), [], "all is known, nothing is held");
+}
+
+#[test]
+fn a_lease_nobody_uses_is_kept_while_the_authority_does_not_answer() {
+    let treasury = one("1");
+    treasury.apply(&reply(vec![grant(&treasury, 1, "0.5", "0.5")]), NOVEMBER);
+    for second in 0..10 {
+        let report = treasury.report(later(second * SECOND)).remove(0);
+        assert_eq!(report.granted, usd("0.5"), "second {second}");
+    }
+    assert!(try_admit(&treasury, 1_000, later(10 * SECOND)).is_ok());
 }
 
 #[test]

@@ -60,6 +60,8 @@ pub(super) struct Pace {
     reported: (Usd, Usd),
     /// Reports in a row without any use, and when the first of them was.
     idle: (u32, UnixMicros),
+    /// The last report was not answered yet.
+    is_unanswered: bool,
 }
 
 impl Told {
@@ -85,7 +87,7 @@ impl Wants {
 impl Pace {
     /// The pace of a lease first used at an instant.
     pub(super) fn from(now: UnixMicros) -> Self {
-        Self { marks: [(now, Usd::ZERO); 2], reported: (Usd::ZERO, Usd::ZERO), idle: (0, now) }
+        Self { marks: [(now, Usd::ZERO); 2], reported: (Usd::ZERO, Usd::ZERO), idle: (0, now), is_unanswered: false }
     }
 
     /// What was settled in about the last two seconds.
@@ -122,7 +124,10 @@ impl Window {
         let (sum, least) = (mem::take(&mut self.wants.sum), self.wants.least.take());
         let is_used = least.is_some() || self.in_flight > 0 || self.settled != self.pace.reported.0;
         let is_past = now >= self.end && self.in_flight == 0 && least.is_none();
-        if self.pace.is_idle(now, is_used) || is_past {
+        // An authority that does not answer cannot hear that a lease comes back, and could not grant it
+        // again: what is held then stays until it runs out.
+        let is_idle = self.pace.is_idle(now, is_used) && !self.pace.is_unanswered;
+        if is_idle || is_past {
             self.granted = self.granted.min(self.settled);
         }
         let recent = self.pace.recent(now, self.settled);
@@ -131,6 +136,7 @@ impl Window {
             return None;
         }
         self.pace.reported = (self.settled, self.reserved);
+        self.pace.is_unanswered = true;
         Some(AccountReport {
             budget,
             window_start: self.start,
@@ -160,6 +166,7 @@ impl Window {
             return;
         }
         self.told.asked_at = asked_at;
+        self.pace.is_unanswered = false;
         self.told.remaining = grant.remaining.max(Usd::ZERO);
         self.told.elsewhere = grant.spent.saturating_sub_to_zero(grant.settled);
         self.told.granted = grant.granted;

@@ -213,8 +213,8 @@ fn spread(median: u64, dice: &mut Dice) -> u64 {
 
 fn open_cost(model: ModelUse) -> Cost {
     let tier = match model.dialect {
-        Dialect::OpenaiChat => "default",
         Dialect::AnthropicMessages => "standard",
+        _ => "default",
     };
     Cost {
         list: None,
