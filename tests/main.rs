@@ -19,3 +19,4 @@ mod hardship; // large, slow and late requests, stale connections, limits of pro
 mod harness; // what the stories are told with
 mod metering; // one row for every outcome, with the provider's own figures
 mod pages; // the console in a real browser
+mod prices; // costing on demand, imports, prices set late and applied again

@@ -34,8 +34,10 @@ impl History {
             .filter(|events| !events.is_empty())
             .collect();
         for event in days.iter_mut().flatten() {
-            let cost = Usd::from_pico(1_234_567_891 * i128::from(event.meters.output_tokens().max(1)));
-            (event.cost.list, event.cost.contract, event.cost.billed) = (Some(cost), Some(cost), Some(cost));
+            let cost =
+                Usd::from_pico(1_234_567_891 * i128::from(event.meters.output_tokens().max(1)));
+            (event.cost.list, event.cost.contract, event.cost.billed) =
+                (Some(cost), Some(cost), Some(cost));
             event.cost.price_version = Some("pb_0123456789abcdef".to_owned());
         }
         Self { days, made: 0 }

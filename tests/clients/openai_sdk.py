@@ -101,6 +101,16 @@ parsed = client.chat.completions.parse(model=model, messages=ask, response_forma
 assert isinstance(parsed.choices[0].message.parsed, Capital), parsed
 seen["parsed"] = parsed.choices[0].message.parsed.city
 
+# The SDK asks for base64 by itself and reads either form.
+vectors = client.embeddings.create(model="text-embedding-3-small", input=["one", "two"])
+assert len(vectors.data) == 2 and len(vectors.data[0].embedding) > 8, vectors
+assert isinstance(vectors.data[0].embedding[0], float) and vectors.usage.prompt_tokens > 0
+
+azure = openai.AzureOpenAI(
+    azure_endpoint=base_url.removesuffix("/v1"), api_key=key, api_version="2025-04-01-preview"
+)
+assert azure.chat.completions.create(model=model, messages=ask).choices[0].message.content
+
 for wrong, kind in [
     (lambda: openai.OpenAI(base_url=base_url, api_key="tg_wrong").models.list(), openai.AuthenticationError),
     (lambda: client.chat.completions.create(model="no-such-model", messages=ask), openai.NotFoundError),

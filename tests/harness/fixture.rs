@@ -49,6 +49,7 @@ impl Tollgate {
             nobody: ports::free(),
         };
         fs::write(directory.path().join("provider-key"), "sk-simulated\n").unwrap();
+        fs::write(directory.path().join("aws-key"), simulator::AWS_CREDENTIALS).unwrap();
         let text = setup.text(directory.path(), &addresses);
         fs::write(directory.path().join("tollgate.toml"), text).unwrap();
         let (process, starts) = (Mutex::new(None), Mutex::new(0));

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use events::{Meter, Meters};
-use pricing::{PriceBook, Query};
+use pricing::{PriceBook, PriceContext, Query};
 use simulator::{BilledRequest, Quantities, Simulator, SimulatorOptions};
 use tokio::runtime::{Builder, Runtime};
 use units::{Clock, SystemClock, Usd};
@@ -37,7 +37,7 @@ pub(crate) fn cost(model: &str, used: &Quantities) -> Option<Usd> {
         .with(Meter::Reasoning, used.reasoning_tokens);
     let provider = if model.starts_with("claude") { "anthropic" } else { "openai" };
     let at = SystemClock.now();
-    let query = Query { provider, model, at, service_tier: None, meters: &meters };
+    let query = Query { provider, model, at, context: PriceContext::NONE, meters: &meters };
     PRICES.price(&query).map(|priced| priced.cost)
 }
 

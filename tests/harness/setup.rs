@@ -20,6 +20,8 @@ pub(crate) struct Setup {
     pub(crate) sections: String,
     /// Words of the providers' answers.
     pub(crate) answer_words: RangeInclusive<u64>,
+    /// Whether there is a provider of every dialect, beyond the usual two.
+    pub(crate) speaks_every_dialect: bool,
 }
 
 impl Default for Setup {
@@ -30,6 +32,7 @@ impl Default for Setup {
             commit_interval_ms: 200,
             sections: String::new(),
             answer_words: 12..=36,
+            speaks_every_dialect: false,
         }
     }
 }
@@ -66,12 +69,26 @@ impl Setup {
     pub(crate) fn text(&self, directory: &Path, addresses: &Addresses) -> String {
         let Addresses { gateway, console, providers, nobody } = addresses;
         let directory = directory.display();
+        let provider_at = |name: &str, dialect: &str, prices: &str, base: &str| {
+            format!(
+                "[[provider]]\nname = \"{name}\"\ndialect = \"{dialect}\"\nprices = \"{prices}\"\n\
+                 base_url = \"http://{base}\"\napi_key = \"file:{directory}/provider-key\"\n\n"
+            )
+        };
         let provider = |name: &str, dialect: &str, prices: &str, address: &SocketAddr| {
             format!(
                 "[[provider]]\nname = \"{name}\"\ndialect = \"{dialect}\"\nprices = \"{prices}\"\n\
                  base_url = \"http://{address}/v1\"\napi_key = \"file:{directory}/provider-key\"\n\n"
             )
         };
+        let others = [
+            provider("responses", "openai_responses", "openai", providers),
+            provider_at("cohere", "cohere_chat", "cohere", &format!("{providers}/v2")),
+            provider_at("bedrock", "bedrock_converse", "aws", &providers.to_string())
+                .replace("provider-key", "aws-key"),
+            provider_at("google", "gemini_generate", "google", &format!("{providers}/v1beta")),
+        ];
+        let others = if self.speaks_every_dialect { others.concat() } else { String::new() };
         let providers = [
             provider("openai", "openai_chat", "openai", providers),
             provider("anthropic", "anthropic_messages", "anthropic", providers),
@@ -87,7 +104,7 @@ impl Setup {
             self.server,
             self.commit_interval_ms,
             self.storage,
-            providers.concat(),
+            providers.concat() + &others,
             teams.concat(),
             self.sections,
         )

@@ -82,7 +82,7 @@ async fn snapshot(
     let _place = state.poll().ok_or_else(too_many)?;
     let link = state.sources.link.as_ref().ok_or(ConsoleError::NotFound("page"))?;
     let wait = Duration::from_millis(query.wait_ms.min(WAIT_MS_MAX));
-    let Some(document) = link.to.snapshot(query.after.as_deref(), wait).await else {
+    let Some(document) = link.to.snapshot(&query.node, query.after.as_deref(), wait).await else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let tag = document.tag();

@@ -23,8 +23,14 @@ pub enum LinkError {
 #[async_trait]
 pub trait GatewayLink: Send + Sync {
     /// The snapshot in force: at once when it is another than `after`, else when it changes; `None`
-    /// when it has not within `wait`. Should end early when the console stops.
-    async fn snapshot(&self, after: Option<&str>, wait: Duration) -> Option<Arc<SnapshotDocument>>;
+    /// when it has not within `wait`. `node` is the gateway's name. Should end early when the console
+    /// stops.
+    async fn snapshot(
+        &self,
+        node: &str,
+        after: Option<&str>,
+        wait: Duration,
+    ) -> Option<Arc<SnapshotDocument>>;
 
     /// Decides a gateway's report.
     async fn leases(&self, report: LeaseReport) -> Result<LeaseReply, LinkError>;

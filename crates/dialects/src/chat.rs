@@ -9,7 +9,7 @@ mod stream;
 
 pub(crate) use reply::{ChatReply, OutputPart};
 pub(crate) use request::{
-    ChatRequest, Content, Effort, Image, Part, ResponseFormat, Role, Sampling, Tool, ToolChoice,
-    Turn,
+    ChatRequest, Content, Effort, Image, JsonSchema, Part, ResponseFormat, Role, Sampling, Tool,
+    ToolChoice, Turn,
 };
 pub(crate) use stream::StreamEvent;

@@ -56,7 +56,7 @@ pub enum StreamError {
     /// The stream holds what its dialect does not.
     #[error("the provider's stream cannot be understood: {0}")]
     Garbage(String),
-    /// One event is larger than [`crate::EVENT_BYTES_MAX`].
+    /// One event is larger than its dialect allows ([`crate::EVENT_BYTES_MAX`] for most).
     #[error("the provider's stream holds an event of more than {limit_bytes} bytes")]
     TooLarge {
         /// The limit, bytes.

@@ -1,6 +1,6 @@
 //! Wire formats of the providers: encode, decode, stream; pure, without sockets or prices.
 //!
-//! A dialect is code (a folder each: `openai`, `anthropic`), a provider is data (`providers.toml`).
+//! A dialect is code (a folder each, such as `openai`), a provider is data (`providers.toml`).
 //! Between two dialects stands the neutral `chat`; a dialect never knows another. Between a client
 //! and a provider of the same dialect nothing is translated: bytes pass through but for the few
 //! members policy must change.
@@ -8,29 +8,60 @@
 //! This crate must never know a socket, a clock, a price or a file.
 
 mod anthropic;
+mod bedrock;
 mod chat;
+mod cohere;
+mod cutter;
+mod data_url;
 mod dispatch;
+mod embeddings;
 mod error;
+mod event_array;
+mod gemini;
+mod guess;
+mod inclusive;
 mod json;
+mod metered;
 mod models;
 mod openai;
+mod own;
+mod path;
 mod providers;
 mod reply;
 mod request;
+mod rerank;
+mod responses;
 mod sse;
 mod stream;
 mod tokens;
+mod vectors;
 mod wire;
 
+pub use bedrock::{AwsCredentials, SignedRequest, SigningScope, sign};
 pub use dispatch::{
-    auth_headers, decode_error, encode_error, encode_models, encode_request, encode_stream_error,
-    endpoint_path, estimate_input_tokens, peek, transcode_reply,
+    auth_headers, count_path, decode_count, decode_error, encode_count, encode_count_request,
+    encode_error, encode_model, encode_models, encode_request, encode_request_at,
+    encode_stream_error, endpoint_path, error_type, error_type_header, estimate_count,
+    estimate_input_tokens, passed_headers, peek, peek_at, transcode_reply,
+};
+pub use embeddings::{
+    EmbeddingsPeek, embeddings_path, encode_embeddings, has_embeddings, peek_embeddings,
+    transcode_embeddings,
 };
 pub use error::{ErrorBody, StreamError, UpstreamError};
+pub use event_array::EventArray;
+pub use gemini::{EmbedRequest, decode_embed_request, encode_embed_reply, read_vectors};
+pub use metered::{Metered, UsageDialect, read_usage};
 pub use models::ModelEntry;
+pub use path::{Framing, PathModel, Verb};
 pub use providers::{AuthScheme, ProviderRow, ProviderTableError, provider_table};
 pub use reply::{CostFn, ExtraUsage, Facts, OutputText, Reply, ReplyContext, ReplyError, Usage};
 pub use request::{Encoded, Peek, RequestError, Target};
+pub use rerank::{
+    RerankPeek, encode_rerank, encode_rerank_error, has_rerank, peek_rerank, rerank_path,
+    transcode_rerank,
+};
 pub use sse::EVENT_BYTES_MAX;
 pub use stream::StreamTranscoder;
 pub use tokens::{estimate_text_tokens, warm_tokenizer};
+pub use vectors::VectorFormat;

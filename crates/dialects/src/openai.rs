@@ -5,14 +5,22 @@
 
 mod chunk;
 mod decode;
-mod encode;
-mod error;
+mod decode_reply;
+mod decode_stream;
+pub(crate) mod encode;
+mod encode_request;
+pub(crate) mod error;
+mod message;
+mod messages;
 mod native;
 mod parts;
 mod peek;
 mod request;
+mod signature;
 mod stream;
 mod usage;
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use units::Secret;
@@ -20,16 +28,24 @@ use units::Secret;
 use crate::chat::{ChatReply, ChatRequest};
 use crate::error::ErrorBody;
 use crate::models::ModelEntry;
-use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
+use crate::reply::{Facts, Reply, ReplyContext, ReplyError, Usage};
 use crate::request::{Encoded, Peek, RequestError, Target};
-use crate::wire::{ClientSide, Endpoint, EventPass, Headers, NativePair, StreamEncoder};
+use crate::wire::{
+    ClientSide, Endpoint, EventPass, Headers, NativePair, ProviderSide, StreamDecoder,
+    StreamEncoder,
+};
 
 /// The dialect.
 pub(crate) struct Openai;
 
+/// Reads a usage object on its own.
+pub(crate) fn read_usage(json: &str) -> Option<Usage> {
+    usage::read(json, None)
+}
+
 impl Endpoint for Openai {
-    fn path(&self) -> &'static str {
-        "/chat/completions"
+    fn path(&self, _: &str, _: bool) -> Cow<'static, str> {
+        Cow::Borrowed("/chat/completions")
     }
 
     fn auth_headers(&self, secret: &Secret) -> Headers {
@@ -69,6 +85,28 @@ impl ClientSide for Openai {
 
     fn encode_models(&self, models: &[ModelEntry]) -> Bytes {
         encode::models(models)
+    }
+}
+
+impl ProviderSide for Openai {
+    fn encode_request(
+        &self,
+        request: &ChatRequest<'_>,
+        target: &Target<'_>,
+    ) -> Result<Encoded, RequestError> {
+        encode_request::encode(request, target)
+    }
+
+    fn decode_reply<'a>(
+        &self,
+        body: &'a str,
+        facts: &mut Facts,
+    ) -> Result<ChatReply<'a>, ReplyError> {
+        decode_reply::decode(body, facts)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(decode_stream::ChunkDecoder::default())
     }
 }
 

@@ -16,6 +16,8 @@ pub enum AuthScheme {
     XApiKey,
     /// `api-key: …`.
     ApiKey,
+    /// `x-goog-api-key: …`.
+    XGoogApiKey,
     /// None is needed.
     None,
 }
@@ -27,6 +29,7 @@ impl AuthScheme {
             AuthScheme::Bearer => Some(("authorization", format!("Bearer {}", secret.expose()))),
             AuthScheme::XApiKey => Some(("x-api-key", secret.expose().to_owned())),
             AuthScheme::ApiKey => Some(("api-key", secret.expose().to_owned())),
+            AuthScheme::XGoogApiKey => Some(("x-goog-api-key", secret.expose().to_owned())),
             AuthScheme::None => None,
         }
     }
@@ -44,7 +47,11 @@ pub struct ProviderRow {
     pub dialect: Dialect,
     /// How it takes its credential.
     pub auth: AuthScheme,
-    /// Where the row comes from.
+    /// What is unusual there, for whoever sets it up; empty if nothing. What answers report is
+    /// recognised by its fields instead.
+    #[serde(default)]
+    pub quirks: String,
+    /// The provider's own page or package that the row comes from.
     pub source: String,
     /// When that was checked, `YYYY-MM-DD`.
     pub checked: String,
@@ -82,16 +89,32 @@ mod tests {
     #[test]
     fn every_row_is_complete_and_named_once() {
         let rows = provider_table().unwrap();
+        assert!(rows.len() >= 60, "{} rows", rows.len());
+        let ids: std::collections::BTreeSet<_> = rows.iter().map(|row| &row.id).collect();
+        assert_eq!(ids.len(), rows.len(), "an id is there twice");
         for row in rows {
-            assert_eq!(rows.iter().filter(|other| other.id == row.id).count(), 1, "{}", row.id);
-            assert!(row.base_url.starts_with("http") && !row.base_url.ends_with('/'), "{row:?}");
-            assert!(!row.source.is_empty(), "{}", row.id);
-            let is_date = row.checked.len() == 10 && row.checked.split('-').count() == 3;
-            assert!(is_date, "{}", row.id);
+            let is_local = row.base_url.starts_with("http://localhost:");
+            assert!(is_local || row.base_url.starts_with("https://"), "{row:?}");
+            assert!(!row.base_url.ends_with('/'), "{row:?}");
+            assert!(
+                row.source.starts_with("https://") || row.source.contains(" (PyPI)"),
+                "{row:?}"
+            );
+            let checked: Vec<usize> = row.checked.split('-').map(str::len).collect();
+            assert_eq!(checked, [4, 2, 2], "{row:?}");
         }
-        let anthropic = rows.iter().find(|row| row.id == "anthropic").unwrap();
-        assert_eq!(anthropic.dialect, Dialect::AnthropicMessages);
-        let header = anthropic.auth.header(&Secret::new("k"));
-        assert_eq!(header, Some(("x-api-key", "k".to_owned())));
+    }
+
+    #[test]
+    fn a_row_tells_the_header_of_its_credential() {
+        let rows = provider_table().unwrap();
+        let row = |id: &str| rows.iter().find(|row| row.id == id).unwrap();
+        let header = |id: &str| row(id).auth.header(&Secret::new("k"));
+        assert_eq!(row("anthropic").dialect, Dialect::AnthropicMessages);
+        assert_eq!(header("anthropic"), Some(("x-api-key", "k".to_owned())));
+        assert_eq!(header("azure"), Some(("api-key", "k".to_owned())));
+        assert_eq!(header("google"), Some(("x-goog-api-key", "k".to_owned())));
+        assert_eq!(header("groq"), Some(("authorization", "Bearer k".to_owned())));
+        assert_eq!(header("ollama"), None);
     }
 }

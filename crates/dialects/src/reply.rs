@@ -54,6 +54,12 @@ pub struct Usage {
     pub reported_cost: Option<Usd>,
     /// Tier the answer was served on, as the provider names it.
     pub service_tier: Option<String>,
+    /// How it was processed, as `batch`; `None` is the usual way.
+    pub processing: Option<String>,
+    /// Speed it was served at, as `fast`; `None` is the standard one.
+    pub speed: Option<String>,
+    /// Region the provider says it computed in; `None` where it does not tell.
+    pub inference_geo: Option<String>,
 }
 
 /// Usage billed beside the answer's own, possibly on another model.

@@ -144,6 +144,17 @@ impl RequestError {
         RequestError::Unsupported { param: param.into(), message: message.into() }
     }
 
+    /// The same error under another name of the parameter.
+    pub(crate) fn renamed(mut self, name: impl Fn(&str) -> String) -> Self {
+        if let RequestError::Missing { param }
+        | RequestError::Invalid { param, .. }
+        | RequestError::Unsupported { param, .. } = &mut self
+        {
+            *param = name(param);
+        }
+        self
+    }
+
     /// From a syntax error; positions are those of the whole body.
     pub(crate) fn malformed(error: &serde_json::Error) -> Self {
         RequestError::Malformed {

@@ -11,6 +11,10 @@ use memchr::{memchr, memchr2};
 /// cannot make the gateway hold an endless line.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
 
+/// The same for dialects whose events may hold a whole answer or a picture: 32 MiB, above the
+/// largest picture a vendor documents (25 MB of base64).
+pub(crate) const WHOLE_EVENT_BYTES_MAX: usize = 32 << 20;
+
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Finds ends of events; remembers how far it has looked, so that each byte is looked at once

@@ -4,10 +4,11 @@ use bytes::{Bytes, BytesMut};
 use events::Dialect;
 
 use crate::chat::StreamEvent;
+use crate::cutter::Cutter;
 use crate::dispatch::{Route, route};
 use crate::error::StreamError;
 use crate::reply::{Facts, ReplyContext};
-use crate::sse::{EVENT_BYTES_MAX, Event, Framer, without_bom};
+use crate::sse::{EVENT_BYTES_MAX, Event, WHOLE_EVENT_BYTES_MAX, without_bom};
 use crate::wire::{EventPass, Pass, StreamDecoder, StreamEncoder};
 
 /// Transcodes one streamed answer.
@@ -18,13 +19,14 @@ use crate::wire::{EventPass, Pass, StreamDecoder, StreamEncoder};
 /// begins with an error can still be tried elsewhere.
 pub struct StreamTranscoder {
     pass: Option<Box<dyn EventPass>>,
-    framer: Framer,
+    cutter: Cutter,
     pending: BytesMut,
     scratch: Vec<u8>,
     facts: Facts,
     is_first: bool,
     has_data: bool,
     failed: Option<StreamError>,
+    event_bytes_max: usize,
 }
 
 impl StreamTranscoder {
@@ -41,13 +43,14 @@ impl StreamTranscoder {
         };
         Self {
             pass,
-            framer: Framer::default(),
+            cutter: Cutter::of(from),
             pending: BytesMut::new(),
             scratch: Vec::new(),
             facts: Facts::default(),
             is_first: true,
             has_data: false,
             failed: None,
+            event_bytes_max: event_bytes_max(from),
         }
     }
 
@@ -64,26 +67,39 @@ impl StreamTranscoder {
         if self.is_done() {
             return Ok(Bytes::new());
         }
-        let Some(source) = self.gather(chunk) else { return self.check_pending() };
+        let source = match self.gather(chunk) {
+            Ok(Some(source)) => source,
+            Ok(None) => return self.check_pending(),
+            Err(error) => {
+                self.failed = Some(error.clone());
+                return Err(error);
+            }
+        };
         let mut out = Output::new(source.clone());
-        let mut start = 0;
-        while let Some(length) = self.framer.find(&source[start..]) {
-            self.framer.consume();
-            let end = start + length;
-            if let Err(error) = self.event(&source, start..end, &mut out) {
-                self.failed = Some(error);
-                return self.outcome(out);
-            }
-            start = end;
-            if self.is_done() {
-                return Ok(out.finish());
-            }
+        match self.events(&source, &mut out) {
+            Ok(_) if self.is_done() => return Ok(out.finish()),
+            Ok(end) => self.pending.extend_from_slice(&source[end..]),
+            Err(error) => self.failed = Some(error),
         }
-        self.pending.extend_from_slice(&source[start..]);
-        if self.pending.len() > EVENT_BYTES_MAX {
-            self.failed = Some(too_large());
+        if self.failed.is_none() && self.pending.len() > self.event_bytes_max {
+            self.failed = Some(self.too_large());
         }
         self.outcome(out)
+    }
+
+    /// Handles the whole events of `source`; where they end.
+    fn events(&mut self, source: &Bytes, out: &mut Output) -> Result<usize, StreamError> {
+        let mut start = 0;
+        while let Some(length) = self.cutter.find(&source[start..], self.event_bytes_max)? {
+            self.cutter.consume();
+            let end = start + length;
+            self.event(source, start..end, out)?;
+            start = end;
+            if self.is_done() {
+                break;
+            }
+        }
+        Ok(start)
     }
 
     /// Takes the end of the provider's stream and gives the last bytes for the client.
@@ -95,9 +111,11 @@ impl StreamTranscoder {
             return Err(error.clone());
         }
         let mut last = Bytes::new();
-        if !self.is_done() && !self.pending.is_empty() {
-            // Some servers close right after the last line: the end stands for the blank line.
-            self.pending.extend_from_slice(b"\n\n");
+        if !self.is_done()
+            && !self.pending.is_empty()
+            && let Some(end) = self.cutter.end()
+        {
+            self.pending.extend_from_slice(end);
             let source = self.pending.split().freeze();
             let mut out = Output::new(source.clone());
             match self.event(&source, 0..source.len(), &mut out) {
@@ -107,9 +125,20 @@ impl StreamTranscoder {
             }
         }
         if self.failed.is_none() && !self.is_done() {
+            last = self.end(last);
+        }
+        if self.failed.is_none() && !self.is_done() {
             self.failed = Some(StreamError::Cut);
         }
         self.failed.clone().map_or(Ok(last), Err)
+    }
+
+    /// What the end of the bytes itself says, behind the last event.
+    fn end(&mut self, last: Bytes) -> Bytes {
+        let Some(pass) = &mut self.pass else { return last };
+        self.scratch.clear();
+        pass.end(&mut self.facts, &mut self.scratch);
+        if self.scratch.is_empty() { last } else { [&last, &self.scratch[..]].concat().into() }
     }
 
     /// What is known of the answer so far.
@@ -129,21 +158,25 @@ impl StreamTranscoder {
 
     /// What is to be looked at: the chunk itself, or what was pending with it. `None` when that is
     /// still no whole event.
-    fn gather(&mut self, chunk: &Bytes) -> Option<Bytes> {
+    fn gather(&mut self, chunk: &Bytes) -> Result<Option<Bytes>, StreamError> {
         if self.pending.is_empty() {
-            return Some(chunk.clone());
+            return Ok(Some(chunk.clone()));
         }
         self.pending.extend_from_slice(chunk);
-        self.framer.find(&self.pending)?;
-        Some(self.pending.split().freeze())
+        let found = self.cutter.find(&self.pending, self.event_bytes_max)?;
+        Ok(found.map(|_| self.pending.split().freeze()))
     }
 
     fn check_pending(&mut self) -> Result<Bytes, StreamError> {
-        if self.pending.len() <= EVENT_BYTES_MAX {
+        if self.pending.len() <= self.event_bytes_max {
             return Ok(Bytes::new());
         }
-        self.failed = Some(too_large());
-        Err(too_large())
+        self.failed = Some(self.too_large());
+        Err(self.too_large())
+    }
+
+    fn too_large(&self) -> StreamError {
+        StreamError::TooLarge { limit_bytes: self.event_bytes_max }
     }
 
     /// What was made before a failure goes out before it.
@@ -160,18 +193,20 @@ impl StreamTranscoder {
         range: std::ops::Range<usize>,
         out: &mut Output,
     ) -> Result<(), StreamError> {
-        if range.len() > EVENT_BYTES_MAX {
-            return Err(too_large());
+        if range.len() > self.event_bytes_max {
+            return Err(self.too_large());
         }
         let mut raw = &source[range.clone()];
-        if std::mem::take(&mut self.is_first) {
+        if std::mem::take(&mut self.is_first) && self.cutter.is_text() {
             raw = without_bom(raw);
         }
         let kept = range.end - raw.len()..range.end;
         let Some(pass) = &mut self.pass else {
             return Err(StreamError::Garbage("no translation of this dialect exists".to_owned()));
         };
-        let Some(event) = Event::parse(raw) else {
+        let frame = self.cutter.frame(|| source.slice(range))?;
+        let event = frame.as_ref().map_or_else(|| Event::parse(raw), |frame| Some(frame.event()));
+        let Some(event) = event else {
             if self.has_data && pass.keeps_comments() {
                 out.keep(kept);
             }
@@ -196,8 +231,12 @@ impl std::fmt::Debug for StreamTranscoder {
     }
 }
 
-fn too_large() -> StreamError {
-    StreamError::TooLarge { limit_bytes: EVENT_BYTES_MAX }
+/// Largest event of a dialect: some tell pictures or whole answers in one.
+const fn event_bytes_max(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::OpenaiResponses | Dialect::GeminiGenerate => WHOLE_EVENT_BYTES_MAX,
+        _ => EVENT_BYTES_MAX,
+    }
 }
 
 /// Bytes for the client. As long as events are kept one after the other nothing is copied.
@@ -256,6 +295,15 @@ struct Translation {
     is_done: bool,
 }
 
+impl Translation {
+    fn encode(&mut self, steps: &[StreamEvent<'_>], facts: &Facts, out: &mut Vec<u8>) {
+        for step in steps {
+            self.is_done |= *step == StreamEvent::Done;
+            self.encoder.encode(step, facts, out);
+        }
+    }
+}
+
 impl EventPass for Translation {
     fn pass(
         &mut self,
@@ -265,11 +313,14 @@ impl EventPass for Translation {
     ) -> Result<Pass, StreamError> {
         let mut steps = Vec::new();
         self.decoder.decode(event, facts, &mut steps)?;
-        for step in &steps {
-            self.is_done |= *step == StreamEvent::Done;
-            self.encoder.encode(step, facts, out);
-        }
+        self.encode(&steps, facts, out);
         Ok(Pass::Replace)
+    }
+
+    fn end(&mut self, facts: &mut Facts, out: &mut Vec<u8>) {
+        let mut steps = Vec::new();
+        self.decoder.end(facts, &mut steps);
+        self.encode(&steps, facts, out);
     }
 
     fn keeps_comments(&self) -> bool {

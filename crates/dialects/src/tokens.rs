@@ -48,10 +48,10 @@ pub(crate) fn estimate_request(request: &ChatRequest<'_>) -> u64 {
         tally.flat += TOOL_TOKENS;
         tally.text(&tool.name);
         tally.text(tool.description.as_deref().unwrap_or_default());
-        tally.text(tool.parameters.map_or("", |schema| schema.get()));
+        tally.text(tool.parameters.as_deref().map_or("", |schema| schema.get()));
     }
-    if let ResponseFormat::JsonSchema(schema) = &request.format {
-        tally.text(schema.get());
+    if let ResponseFormat::JsonSchema(format) = &request.format {
+        tally.text(format.schema.get());
     }
     tally.tokens()
 }

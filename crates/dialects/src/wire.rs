@@ -1,5 +1,7 @@
 //! What a dialect can do. A dialect implements the sides it is spoken on; it never sees another.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use units::Secret;
 
@@ -15,13 +17,26 @@ pub(crate) type Headers = Vec<(&'static str, String)>;
 
 /// A dialect as providers serve it over HTTP.
 pub(crate) trait Endpoint: Sync {
-    /// Path of the operation below the provider's base URL.
-    fn path(&self) -> &'static str;
+    /// Path of the operation below the provider's base URL, query included. Some dialects name the
+    /// model and whether the answer is streamed there.
+    fn path(&self, model: &str, stream: bool) -> Cow<'static, str>;
     /// Headers that carry the credential and whatever every request needs.
     fn auth_headers(&self, secret: &Secret) -> Headers;
+    /// Headers of a client that are a provider's to see when both speak this dialect.
+    fn passed_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// Reads the body of an answer that is no success.
     fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
         crate::error::decode(status, body)
+    }
+    /// The header of such an answer that names its error, lower case.
+    fn error_type_header(&self) -> Option<&'static str> {
+        None
+    }
+    /// The name in a value of that header.
+    fn error_type<'v>(&self, value: &'v str) -> &'v str {
+        value
     }
 }
 
@@ -31,6 +46,10 @@ pub(crate) trait ClientSide: Sync {
     fn peek(&self, body: &[u8]) -> Result<Peek, RequestError>;
     /// Reads the whole request.
     fn decode_request<'a>(&self, body: &'a str) -> Result<ChatRequest<'a>, RequestError>;
+    /// A parameter, named as the encoders of requests name it, in the client's own words.
+    fn param_name<'p>(&self, name: &'p str) -> Cow<'p, str> {
+        Cow::Borrowed(name)
+    }
     /// Words a plain answer.
     fn encode_reply(&self, reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext)
     -> Vec<u8>;
@@ -42,6 +61,14 @@ pub(crate) trait ClientSide: Sync {
     fn encode_stream_error(&self, error: &ErrorBody) -> Bytes;
     /// Words a list of models.
     fn encode_models(&self, models: &[ModelEntry]) -> Bytes;
+    /// Reads a request to count the tokens of a prompt.
+    fn decode_count<'a>(&self, body: &'a str) -> Result<ChatRequest<'a>, RequestError> {
+        self.decode_request(body)
+    }
+    /// Words a count of tokens.
+    fn encode_count(&self, tokens: u64) -> Bytes {
+        Bytes::from(format!(r#"{{"input_tokens":{tokens}}}"#))
+    }
 }
 
 /// A dialect as a provider behind a translation speaks it.
@@ -72,6 +99,16 @@ pub(crate) trait NativePair: Sync {
     fn stream_pass(&self, context: ReplyContext) -> Box<dyn EventPass>;
 }
 
+/// A dialect whose providers count the input of a request without answering it.
+pub(crate) trait Counting: Sync {
+    /// Path of the operation below the provider's base URL.
+    fn path(&self, model: &str) -> Cow<'static, str>;
+    /// The request with what policy must change.
+    fn rewrite_request(&self, body: &Bytes, target: &Target<'_>) -> Result<Encoded, RequestError>;
+    /// Input tokens a provider counted; `None` when its answer tells none.
+    fn decode(&self, body: &str) -> Option<u64>;
+}
+
 /// Reads the events of one streamed answer.
 pub(crate) trait StreamDecoder: Send + Sync {
     /// Reads one event into steps, updating the facts first.
@@ -81,6 +118,9 @@ pub(crate) trait StreamDecoder: Send + Sync {
         facts: &mut Facts,
         steps: &mut Vec<StreamEvent<'e>>,
     ) -> Result<(), StreamError>;
+    /// Reads the end of the provider's bytes, for dialects in which nothing else says that a stream
+    /// is complete.
+    fn end(&mut self, _facts: &mut Facts, _steps: &mut Vec<StreamEvent<'_>>) {}
 }
 
 /// Words the steps of one streamed answer.
@@ -109,6 +149,9 @@ pub(crate) trait EventPass: Send + Sync {
     ) -> Result<Pass, StreamError>;
     /// Whether comments are forwarded.
     fn keeps_comments(&self) -> bool;
+    /// Handles the end of the provider's bytes, for dialects in which nothing else says that a stream
+    /// is complete.
+    fn end(&mut self, _facts: &mut Facts, _out: &mut Vec<u8>) {}
     /// Whether the stream has said that it is complete.
     fn is_done(&self) -> bool;
 }

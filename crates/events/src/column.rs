@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 /// Version of [`COLUMNS`], stored in every row.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Type of a column, as Arrow and Parquet know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -84,9 +84,24 @@ pub const COLUMNS: &[Column] = &[
         "0 when nothing was sent to a provider, else 1, 2, … in the order tried.",
     ),
     required("revision", Int64, "ordinal", "0 as first recorded; corrections count up."),
-    required("node_id", Utf8, "", "Gateway node; with epoch and seq the dedupe key."),
-    required("epoch", Utf8, "", "Process start of that node, as its spool directory is named."),
-    required("seq", Int64, "ordinal", "Position in the spool of that epoch, from 0."),
+    required(
+        "node_id",
+        Utf8,
+        "",
+        "Gateway node, `rerate` for corrections; with epoch and seq the dedupe key.",
+    ),
+    required(
+        "epoch",
+        Utf8,
+        "",
+        "Process start of that node, as its spool directory is named; the run that corrects.",
+    ),
+    required(
+        "seq",
+        Int64,
+        "ordinal",
+        "Position in the spool of that epoch or in that run, from 0.",
+    ),
     nullable("trace_id", Utf8, "", "The client's trace id."),
     nullable("session_id", Utf8, "", "The client's session or conversation id."),
     nullable("parent_id", Utf8, "", "The client's parent request or span id."),
@@ -219,6 +234,27 @@ pub const COLUMNS: &[Column] = &[
         Int64,
         "ordinal",
         "Version of this column list the row was written under.",
+    ),
+    // Version 2.
+    nullable("processing", Utf8, "", "How it was processed, as `batch`; NULL is the usual way."),
+    nullable("speed", Utf8, "", "Speed the provider served it at, as `fast`; NULL is standard."),
+    nullable(
+        "inference_geo",
+        Utf8,
+        "",
+        "Region the provider says it computed in; NULL where it does not tell.",
+    ),
+    nullable(
+        "adjustment",
+        Utf8,
+        "",
+        "What a correction of money is: retraction or restatement; NULL for what was metered.",
+    ),
+    nullable(
+        "adjusts",
+        Utf8,
+        "",
+        "The row a correction is of, as `node_id/epoch/seq`; NULL for what was metered.",
     ),
 ];
 

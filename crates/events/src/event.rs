@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use units::{KeyId, RequestId, UnixMicros, Usd};
 
-use crate::{CacheState, Dialect, ErrorClass, FinishReason, Meters, UsageSource};
+use crate::{AdjustmentKind, CacheState, Dialect, ErrorClass, FinishReason, Meters, UsageSource};
 
 /// What one attempt to answer one request used, cost and came to.
 ///
@@ -184,6 +184,67 @@ pub struct Cost {
     pub usage_source: UsageSource,
     /// Service tier the provider says it served.
     pub service_tier: Option<String>,
+    /// How it was processed, as `batch`; `None` is the usual way.
+    pub processing: Option<String>,
+    /// Speed the provider served it at, as `fast`; `None` is standard.
+    pub speed: Option<String>,
+    /// Region the provider says it computed in.
+    pub inference_geo: Option<String>,
+    /// What is corrected, when this is a correction of money and not what was metered.
+    pub adjustment: Option<Adjustment>,
+}
+
+impl Cost {
+    /// Whether this corrects another row's money instead of being of something that was used.
+    pub const fn is_correction(&self) -> bool {
+        self.adjustment.is_some()
+    }
+
+    /// What the rows of a request cost together, corrections included; `None` while the cost of one of
+    /// them is unknown.
+    pub fn total<'a>(costs: impl IntoIterator<Item = &'a Cost>) -> Option<Usd> {
+        let (mut sum, mut unknown) = (Usd::ZERO, 0_i64);
+        for cost in costs {
+            sum += cost.billed.unwrap_or(Usd::ZERO);
+            unknown += match cost.adjustment.as_ref().map(|adjustment| adjustment.kind) {
+                Some(AdjustmentKind::Restatement) => -1,
+                Some(AdjustmentKind::Retraction) => 1,
+                None => i64::from(cost.billed.is_none()),
+            };
+        }
+        (unknown <= 0).then_some(sum)
+    }
+}
+
+/// Nothing used and nothing known: where every row begins.
+impl Default for Cost {
+    fn default() -> Self {
+        Self {
+            list: None,
+            contract: None,
+            billed: None,
+            provider_reported: None,
+            price_version: None,
+            rate_set: None,
+            usage_source: UsageSource::None,
+            service_tier: None,
+            processing: None,
+            speed: None,
+            inference_geo: None,
+            adjustment: None,
+        }
+    }
+}
+
+/// A correction of what a row cost, made when a price changed after the fact. The row itself stays as
+/// it is: a retraction takes its money away again, a restatement gives the money at other prices, and
+/// the sum over all rows is right. Neither has a quantity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Adjustment {
+    /// Which of the two.
+    pub kind: AdjustmentKind,
+    /// The row corrected, `node_id/epoch/seq`.
+    pub adjusts: String,
 }
 
 /// The gateway's own cache.
@@ -207,4 +268,28 @@ pub struct Privacy {
     pub dropped_params: Vec<String>,
     /// Replacements made by redaction.
     pub redactions: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cost(pico: Option<i128>, kind: Option<AdjustmentKind>) -> Cost {
+        let adjustment = kind.map(|kind| Adjustment { kind, adjusts: "n/e/0".to_owned() });
+        Cost { billed: pico.map(Usd::from_pico), adjustment, ..Cost::default() }
+    }
+
+    #[test]
+    fn a_request_costs_what_its_rows_and_their_corrections_come_to() {
+        let (back, anew) = (Some(AdjustmentKind::Retraction), Some(AdjustmentKind::Restatement));
+        for (rows, expected) in [
+            (vec![cost(Some(5), None), cost(Some(2), None)], Some(7)),
+            (vec![cost(Some(5), None), cost(None, None)], None),
+            (vec![cost(Some(5), None), cost(Some(-5), back), cost(Some(9), anew)], Some(9)),
+            (vec![cost(None, None), cost(Some(9), anew)], Some(9)),
+            (vec![cost(None, None), cost(None, None), cost(Some(9), anew)], None),
+        ] {
+            assert_eq!(Cost::total(&rows), expected.map(Usd::from_pico), "{rows:?}");
+        }
+    }
 }

@@ -1,13 +1,15 @@
 //! What the spool holds: an intent before the first byte leaves, and one frame that settles it.
 
+mod wire;
+
 use serde::{Deserialize, Serialize};
 use units::{BudgetId, RequestId, UnixMicros, Usd};
 
 use crate::UsageEvent;
 
-/// One record of the spool. Versioned by its position: variants are only ever appended, and a
-/// variant's fields never change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One record of the spool. On disk each variant has a number for every layout an event ever had, so
+/// that what an older build wrote is read for ever (`frame/wire.rs`).
+#[derive(Debug, Clone, PartialEq)]
 pub enum Frame {
     /// An attempt is about to be sent; what it may cost is held.
     Opened(Box<Intent>),

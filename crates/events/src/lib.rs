@@ -10,9 +10,11 @@ mod names;
 
 pub use column::{COLUMNS, Column, ColumnType, SCHEMA_VERSION};
 pub use event::{
-    Attribution, Cache, Call, Cost, Decision, EventIds, ModelNames, Outcome, Privacy, Times,
-    UsageEvent,
+    Adjustment, Attribution, Cache, Call, Cost, Decision, EventIds, ModelNames, Outcome, Privacy,
+    Times, UsageEvent,
 };
 pub use frame::{Frame, Intent, Settlement};
 pub use meter::{Meter, Meters};
-pub use names::{CacheState, Dialect, ErrorClass, Fault, FinishReason, UsageSource};
+pub use names::{
+    AdjustmentKind, CacheState, Dialect, ErrorClass, Fault, FinishReason, UsageSource,
+};

@@ -75,6 +75,16 @@ names!(
 );
 
 names!(
+    /// What a row that corrects money does.
+    AdjustmentKind {
+        /// Takes back what a row cost at the prices it was recorded with.
+        Retraction = "retraction",
+        /// Gives what it costs at other prices.
+        Restatement = "restatement",
+    }
+);
+
+names!(
     /// What the gateway's own cache did.
     CacheState {
         /// No cache applies to the route.
@@ -190,6 +200,9 @@ mod tests {
             assert_eq!(class.as_str().parse(), Ok(*class));
         }
         let error = "openai".parse::<Dialect>().unwrap_err();
-        assert_eq!(error, "`openai` is not one of openai_chat, anthropic_messages, openai_responses, gemini_generate, bedrock_converse, cohere_chat");
+        assert_eq!(
+            error,
+            "`openai` is not one of openai_chat, anthropic_messages, openai_responses, gemini_generate, bedrock_converse, cohere_chat"
+        );
     }
 }

@@ -6,22 +6,27 @@
 
 mod authority;
 mod baseline;
+mod costing;
 mod decompose;
 mod detect;
+mod drift;
 mod error;
 mod forecast;
 mod incident;
 mod rounding;
 mod spreadsheet;
 mod statement;
+mod whatif;
 
 pub use authority::{Authority, AuthorityError, AuthorityOptions, Drift};
 pub use baseline::{Baseline, Expected, HOUR_US, HourPoint, POINTS_MIN, Span};
+pub use costing::cost_line;
 pub use decompose::{Decomposition, Driver, DriverBy, LineChange, Moved, Use, drivers};
 pub use detect::{
     BURN_WINDOW_US, BudgetRule, BudgetUse, BurnRule, Gauge, Measured, Reading, SpendRule, Unpriced,
     budget, burn_rate, since, stalled, team_spend, unpriced,
 };
+pub use drift::{CostDrift, DriftVerdict, cost_drift, cost_drift_by_model};
 pub use error::FinopsError;
 pub use forecast::{Change, run_rate};
 pub use incident::{
@@ -33,4 +38,8 @@ pub use spreadsheet::neutralise;
 pub use statement::{
     Basis, Coverage, DISPLAY_DECIMALS, FeatureSubtotal, Figures, ROUNDING_NOTE, Scope, Statement,
     StatementLine, Totals, UNTAGGED, UsageLine,
+};
+pub use whatif::{
+    Alternative, Bill, Caching, Conversion, Estimate, Ratio, TokenizerFamily, Tokenizers,
+    TokenizersError, WhatIf, WhatIfLine, what_if,
 };

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use dialects::Encoded;
 use events::ErrorClass;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::client::HttpSession;
@@ -13,8 +12,10 @@ use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::ledger::Billable;
-use crate::upstream::{Connected, Upstream};
+use crate::upstream::{Connected, Outgoing, Upstream};
 
+/// Content types of streams: events, or the frames of one cloud.
+const STREAMS: [&str; 2] = ["text/event-stream", "application/vnd.amazon.eventstream"];
 /// Longest error body read for its message, bytes.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// Longest wait for the rest of an error body.
@@ -27,7 +28,7 @@ pub(crate) struct Answering {
     pub(crate) session: HttpSession,
     peer: HttpPeer,
     pub(crate) status: u16,
-    pub(crate) is_sse: bool,
+    pub(crate) is_stream: bool,
     pub(crate) retry_after_s: Option<u32>,
     pub(crate) request_id: Option<String>,
     /// Rate-limit headers, kept under `x-upstream-`.
@@ -64,7 +65,7 @@ pub(crate) enum Halt {
 pub(crate) async fn exchange(
     down: &mut ServerSession,
     upstream: &Upstream,
-    request: &Encoded,
+    request: &Outgoing,
     deadline: Instant,
     watch_client: bool,
 ) -> Result<Answering, Halt> {
@@ -128,7 +129,7 @@ enum Silence {
 async fn send(
     session: &mut HttpSession,
     upstream: &Upstream,
-    request: &Encoded,
+    request: &Outgoing,
     deadline: Instant,
 ) -> Result<bool, Silence> {
     let sending = async {
@@ -154,11 +155,11 @@ async fn send(
 async fn write(
     session: &mut HttpSession,
     upstream: &Upstream,
-    request: &Encoded,
+    request: &Outgoing,
 ) -> pingora_error::Result<()> {
     let is_h2 = matches!(session, HttpSession::H2(_));
     session.write_request_header(upstream.header(is_h2, request)?).await?;
-    session.write_request_body(request.body.clone(), true).await?;
+    session.write_request_body(request.encoded.body.clone(), true).await?;
     session.finish_request_body().await
 }
 
@@ -183,8 +184,10 @@ fn answering(session: HttpSession, peer: HttpPeer, is_whole: bool) -> Option<Ans
     });
     Some(Answering {
         status: header.status.as_u16(),
-        is_sse: text("content-type")
-            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/event-stream")),
+        is_stream: text("content-type").is_some_and(|kind| {
+            let kind = kind.to_ascii_lowercase();
+            STREAMS.iter().any(|stream| kind.starts_with(stream))
+        }),
         retry_after_s: text("retry-after").and_then(|seconds| seconds.parse().ok()),
         request_id: text("x-request-id").or_else(|| text("request-id")).map(str::to_owned),
         limits: limits.collect(),

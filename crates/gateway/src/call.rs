@@ -1,10 +1,11 @@
 //! One target's turn: reserve, encode, open the books, exchange, relay.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialects::{Encoded, Peek, ReplyContext, StreamTranscoder, Usage};
+use dialects::{Framing, PathModel, Peek, ReplyContext, StreamTranscoder, Usage};
 use events::{Dialect, ErrorClass};
 use pingora_core::protocols::http::ServerSession;
 use policy::{Key, OnClientGone, Plan, Target};
@@ -17,13 +18,22 @@ use crate::body::MemoryShare;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::in_force::InForce;
-use crate::ledger::{Billable, Ending, Ledger, Opening, Pricing, spool_full};
+use crate::inbound::Work;
+use crate::ledger::{Billable, Ending, Ledger, Opening, Pricing, price_context, spool_full};
 use crate::reply::{Headers, base_headers, header, write};
-use crate::upstream::Upstream;
+use crate::upstream::{Outgoing, Upstream};
 use crate::{plain, stream};
 
 /// A request that is understood and may be sent.
 pub(crate) struct Call {
+    /// What the client speaks.
+    pub(crate) dialect: Dialect,
+    /// What is to be done.
+    pub(crate) work: Work,
+    /// What its address says, where the dialect says some of it there.
+    pub(crate) path: Option<PathModel>,
+    /// Headers for providers of that dialect.
+    pub(crate) passed: Vec<(&'static str, String)>,
     pub(crate) body: Bytes,
     pub(crate) peek: Peek,
     pub(crate) who: Who,
@@ -47,6 +57,11 @@ impl Call {
     /// The earlier of an instant and the end of the client's patience.
     pub(crate) fn at_most(&self, instant: Instant) -> Instant {
         self.wanted_until.map_or(instant, |until| until.min(instant))
+    }
+
+    /// How the client takes a stream.
+    pub(crate) fn framing(&self) -> Framing {
+        self.path.as_ref().map_or(Framing::Events, |path| path.framing)
     }
 
     /// Whether the client no longer wants a first byte.
@@ -91,17 +106,23 @@ impl Engine {
             self.reserve(ledger, call, (target, upstream)).await?;
         // After the money: whoever waits for a lease takes no room from those who have theirs.
         let slot = self.accounting.spool.reserve().map_err(|_| spool_full())?;
-        let encoded = dialects::encode_request(
-            Dialect::OpenaiChat,
-            &call.body,
-            &dialects::Target {
-                dialect: upstream.provider.dialect,
-                model: &target.model,
-                max_output_tokens: output_tokens_max,
-                drop_params: call.plan.route.drop_params,
-            },
-        )
-        .map_err(|error| Failure::request(&error))?;
+        let wanted = dialects::Target {
+            dialect: upstream.provider.dialect,
+            model: &target.model,
+            max_output_tokens: output_tokens_max,
+            drop_params: call.plan.route.drop_params,
+        };
+        let encoded = match call.work {
+            Work::Chat => {
+                dialects::encode_request_at(call.dialect, call.path.as_ref(), &call.body, &wanted)
+            }
+            Work::Embeddings(_) => dialects::encode_embeddings(call.dialect, &call.body, &wanted),
+        };
+        let mut encoded = encoded.map_err(|error| Failure::request(&error))?;
+        if upstream.provider.dialect == call.dialect {
+            // Before those this body needs, which replace equal names.
+            encoded.headers.splice(..0, call.passed.iter().cloned());
+        }
         let mut copy = self.memory.share();
         copy.grow(encoded.body.len())?;
         let clamp = reservation.hold().output_tokens_max;
@@ -127,7 +148,11 @@ impl Engine {
         let mut headers = self.headers(ledger, target, clamp, &encoded.dropped);
         headers.extend(remaining.map(|left| header("x-tollgate-budget-remaining-usd", left)));
         let turn = Turn { engine: self, upstream, call, target, headers, deadline };
-        turn.run(client, encoded, copy).await
+        let path = match call.work {
+            Work::Chat => dialects::endpoint_path(wanted.dialect, wanted.model, call.peek.stream),
+            Work::Embeddings(_) => Cow::Owned(dialects::embeddings_path().to_owned()),
+        };
+        turn.run(client, Outgoing { encoded, path }, copy).await
     }
 
     /// What the answer's headers say of the attempt.
@@ -157,7 +182,7 @@ impl Turn<'_> {
     async fn run(
         mut self,
         client: &mut Client<'_>,
-        request: Encoded,
+        request: Outgoing,
         memory: MemoryShare,
     ) -> Result<Option<u16>, Failure> {
         let started = self.engine.accounting.clock.now();
@@ -213,12 +238,16 @@ impl Turn<'_> {
         let limits = std::mem::take(&mut answering.limits);
         self.headers.extend(limits.into_iter().map(|(name, value)| (name.into(), value)));
         if !self.call.peek.stream {
-            let watch = self.watch_client();
-            let body = plain::read(client, self.upstream, answering, watch, &context).await?;
+            let (watch, from) = (self.watch_client(), self.upstream.provider.dialect);
+            let translate = |body: &Bytes| match self.call.work {
+                Work::Chat => dialects::transcode_reply(from, self.call.dialect, body, &context),
+                Work::Embeddings(format) => dialects::transcode_embeddings(body, format, &context),
+            };
+            let body = plain::read(client, self.upstream, answering, watch, translate).await?;
             self.mark_first_byte(client.ledger);
             return Ok(Answer::Plain(body));
         }
-        if !answering.is_sse {
+        if !answering.is_stream {
             answering.discard(self.upstream).await;
             return Err(garbage(self.upstream, "did not answer with a stream"));
         }
@@ -233,7 +262,7 @@ impl Turn<'_> {
     ) -> Result<Answer, Halt> {
         if let Some(open) = client.ledger.open_mut() {
             let from = self.upstream.provider.dialect;
-            open.stream = Some(StreamTranscoder::new(from, Dialect::OpenaiChat, context));
+            open.stream = Some(StreamTranscoder::new(from, self.call.dialect, context));
         }
         let watch = self.watch_client();
         let first =
@@ -246,7 +275,12 @@ impl Turn<'_> {
             }
         };
         self.mark_first_byte(client.ledger);
-        let begin = stream::Begin { headers: &self.headers, first, drain: !watch };
+        let begin = stream::Begin {
+            headers: &self.headers,
+            first,
+            drain: !watch,
+            framing: self.call.framing(),
+        };
         stream::relay(client, self.upstream, answering, begin).await;
         Ok(Answer::Streamed)
     }
@@ -316,7 +350,7 @@ impl Turn<'_> {
                 provider: &provider,
                 model: &model,
                 at,
-                service_tier: usage.service_tier.as_deref(),
+                context: price_context(usage),
                 meters: &usage.meters,
             });
             priced.map(|priced| priced.cost)

@@ -22,6 +22,7 @@ use crate::current::Current;
 use crate::drain::Drain;
 use crate::failure::Failure;
 use crate::fingerprint::fingerprint;
+use crate::inbound::{Inbound, Operation, dialect_of, inbound};
 use crate::leases::Leases;
 use crate::ledger::{Ledger, draft};
 use crate::{bound, probe, quote, reply, telemetry};
@@ -72,26 +73,28 @@ impl Engine {
         if reads && probe::answer(self, down, &path).await {
             return;
         }
-        let result = match path.trim_end_matches('/') {
-            "/v1/models" if reads => self.models(down, ledger).await,
-            "/v1/chat/completions" if method == Method::POST => self.chat(down, ledger).await,
-            "/v1/models" => Err(wrong_method("use GET for /v1/models")),
-            "/v1/chat/completions" => Err(wrong_method("use POST for /v1/chat/completions")),
-            _ => Err(Failure::new(
-                ErrorClass::NotFound,
-                404,
-                "path_not_found",
-                "no such path: this gateway serves POST /v1/chat/completions and GET /v1/models",
-            )),
+        let dialect = dialect_of(&path, &down.req_header().headers);
+        let result = match inbound(&method, &down.req_header().uri, &down.req_header().headers) {
+            Ok(asked) => match asked.operation {
+                Operation::Models => self.models(down, ledger, &asked).await,
+                Operation::CountTokens => self.count_tokens(down, ledger, &asked).await,
+                Operation::Chat | Operation::Embeddings => self.chat(down, ledger, &asked).await,
+            },
+            Err(failure) => Err(failure),
         };
         if let Err(failure) = result {
             ledger.refuse(&failure);
-            reply::fail(down, ledger, Dialect::OpenaiChat, &failure).await;
+            reply::fail(down, ledger, dialect, &failure).await;
         }
         telemetry::answered(ledger.overhead_us());
     }
 
-    async fn models(&self, down: &mut ServerSession, ledger: &mut Ledger) -> Result<(), Failure> {
+    async fn models(
+        &self,
+        down: &mut ServerSession,
+        ledger: &mut Ledger,
+        asked: &Inbound,
+    ) -> Result<(), Failure> {
         let in_force = self.current.load();
         let snapshot = &in_force.snapshot;
         let key = authenticate(down, snapshot, ledger.received)?;
@@ -101,12 +104,23 @@ impl Engine {
             owned_by: "tollgate".to_owned(),
         };
         let models: Vec<ModelEntry> = snapshot.models(&key).into_iter().map(entry).collect();
-        let body = dialects::encode_models(Dialect::OpenaiChat, &models);
+        let body = match &asked.model {
+            None => dialects::encode_models(asked.dialect, &models),
+            Some(name) => {
+                let found = models.iter().find(|model| model.id == *name);
+                dialects::encode_model(asked.dialect, found.ok_or_else(|| no_model(name))?)
+            }
+        };
         reply::write(down, 200, "application/json", &reply::base_headers(ledger), body).await;
         Ok(())
     }
 
-    async fn chat(&self, down: &mut ServerSession, ledger: &mut Ledger) -> Result<(), Failure> {
+    async fn chat(
+        &self,
+        down: &mut ServerSession,
+        ledger: &mut Ledger,
+        asked: &Inbound,
+    ) -> Result<(), Failure> {
         if self.drain.is_stopping() {
             down.set_keepalive(None);
             return Err(stopping());
@@ -116,25 +130,22 @@ impl Engine {
         let key = authenticate(down, &in_force.snapshot, ledger.received)?;
         // From here on a refusal has an owner and is recorded.
         let mut event = draft(ledger.request_id, ledger.received, Claims::default().resolve(&key));
+        event.call.dialect_in = Some(asked.dialect);
         ledger.draft = Some(event.clone());
         require_json(down)?;
         let wait = bound::asked(&down.req_header().headers)?;
         let control = Control::asked(&down.req_header().headers)?;
         let mut share = self.memory.share();
-        let limits = BodyLimits {
-            bytes_max: self.options.body_bytes_max,
-            time_max: self.options.body_time_max,
-        };
-        let Some(body) = body::read(down, limits, &mut share).await? else {
+        let Some(body) = body::read(down, self.body_limits(), &mut share).await? else {
             down.set_keepalive(None);
             return Ok(());
         };
         event.call.request_bytes = body.len() as u64;
-        let peek = dialects::peek(Dialect::OpenaiChat, &body);
-        let peek = peek.map_err(|error| {
+        let (peek, work) = asked.peek(&body).map_err(|error| {
             ledger.draft = Some(event.clone());
             Failure::request(&error)
         })?;
+        event.call.endpoint = work.endpoint().to_owned();
         describe(&mut event, down, &peek, &key);
         ledger.draft = Some(event.clone());
         let plan =
@@ -146,6 +157,10 @@ impl Engine {
         let events::Attribution { user, customer, .. } = event.attribution.clone();
         ledger.draft = Some(event);
         let call = Call {
+            dialect: asked.dialect,
+            path: asked.path.clone(),
+            work,
+            passed: passed_headers(down, asked.dialect),
             input_tokens_max: quote::input_tokens_max(&body),
             body,
             peek,
@@ -162,6 +177,12 @@ impl Engine {
             return Ok(());
         }
         self.answer(&mut client, &call).await
+    }
+
+    /// Bounds of a request's body.
+    pub(crate) fn body_limits(&self) -> BodyLimits {
+        let EngineOptions { body_bytes_max, body_time_max, .. } = self.options;
+        BodyLimits { bytes_max: body_bytes_max, time_max: body_time_max }
     }
 
     /// Tries the targets in order until one answers.
@@ -201,8 +222,20 @@ fn prepare(down: &mut ServerSession) {
     down.set_pipelining_enabled(true);
 }
 
-fn wrong_method(message: &str) -> Failure {
-    Failure::new(ErrorClass::InvalidRequest, 405, "method_not_allowed", message)
+fn no_model(name: &str) -> Failure {
+    let name: String = name.chars().take(200).collect();
+    let message = format!("no model `{name}` for this key: GET /v1/models lists what it may use");
+    Failure::new(ErrorClass::NotFound, 404, "model_not_found", message)
+}
+
+/// Headers of the client that a provider of its own dialect is to see.
+pub(crate) fn passed_headers(
+    down: &ServerSession,
+    dialect: Dialect,
+) -> Vec<(&'static str, String)> {
+    let headers = &down.req_header().headers;
+    let text = |name: &'static str| Some((name, headers.get(name)?.to_str().ok()?.to_owned()));
+    dialects::passed_headers(dialect).iter().filter_map(|name| text(name)).collect()
 }
 
 /// What the client and its body say about the request.
@@ -230,7 +263,7 @@ fn describe(event: &mut UsageEvent, down: &ServerSession, peek: &Peek, key: &Key
     event.call.is_stream = peek.stream;
 }
 
-fn require_json(down: &ServerSession) -> Result<(), Failure> {
+pub(crate) fn require_json(down: &ServerSession) -> Result<(), Failure> {
     let kind = down.get_header("content-type").and_then(|value| value.to_str().ok());
     match kind {
         Some(kind) if !kind.to_ascii_lowercase().starts_with("application/json") => {

@@ -117,9 +117,11 @@ impl SnapshotFeed {
         // calls it otherwise.
         let tag = self.options.current.load().tag.clone();
         let mut after = Some(tag).filter(|tag| !tag.is_empty());
+        // The first question is answered at once, so that a start soon knows whether it is up to date.
+        let mut wait = Duration::ZERO;
         loop {
             let began = Instant::now();
-            let reply = match self.options.link.snapshot(after.as_deref(), WAIT).await {
+            let reply = match self.options.link.snapshot(after.as_deref(), wait).await {
                 Ok(reply) => reply,
                 Err(error) => {
                     // Once for each kind of trouble, not once for each try.
@@ -134,6 +136,7 @@ impl SnapshotFeed {
             if last_error.take().is_some() {
                 tracing::info!("the console answers again");
             }
+            wait = WAIT;
             match self.take(reply).await {
                 Taken::News(tag) => {
                     backoff.reset();
@@ -174,13 +177,18 @@ impl SnapshotFeed {
                 self.options.current.confirm(self.options.local.clock.now());
                 return Ok((document, false));
             }
-            self.put_in_force(&document, Origin::Source)?;
+            let in_force = self.compile(&document)?;
+            // On disk first: a restart must not serve what was in force before this.
+            self.keep(&document);
+            self.install(&document, in_force, Origin::Source)?;
             Ok((document, true))
         });
         self.is_refusing.store(taken.is_err(), Ordering::Relaxed);
         match taken {
             Ok((document, is_news)) => {
-                self.keep(&document);
+                if !is_news {
+                    self.keep(&document);
+                }
                 // The same once more, under whatever name: hurry is out of place.
                 let tag = tag.unwrap_or_else(|| document.tag());
                 if is_news { Taken::News(tag) } else { Taken::Same(tag) }
@@ -216,9 +224,22 @@ impl SnapshotFeed {
         document: &SnapshotDocument,
         origin: Origin,
     ) -> Result<(), InForceError> {
+        let in_force = self.compile(document)?;
+        self.install(document, in_force, origin)
+    }
+
+    fn compile(&self, document: &SnapshotDocument) -> Result<InForce, InForceError> {
+        let previous = self.options.current.load();
+        InForce::compile(document, Some(&previous), &self.options.local)
+    }
+
+    fn install(
+        &self,
+        document: &SnapshotDocument,
+        in_force: InForce,
+        origin: Origin,
+    ) -> Result<(), InForceError> {
         let SnapshotFeedOptions { current, local, treasury, .. } = &self.options;
-        let previous = current.load();
-        let in_force = InForce::compile(document, Some(&previous), local)?;
         self.is_lacking.store(!in_force.left_out().is_empty(), Ordering::Relaxed);
         // Budgets first: a request that decides from the new keys meets the new limits.
         let zone = document.billing_zone().map_err(InForceError::from)?;
@@ -232,7 +253,7 @@ impl SnapshotFeed {
             counter!("tollgate_snapshot_save_errors_total").increment(1);
             tracing::error!(
                 %error,
-                "the snapshot is in force but not on disk: a restart would serve an older one"
+                "the snapshot is not on disk: a restart would serve an older one"
             );
         }
     }

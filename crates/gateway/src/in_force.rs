@@ -6,13 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use policy::{ProviderEntry, Snapshot, SnapshotDocument, SnapshotError};
-use pricing::{PriceBook, PriceBookError};
+use pricing::{Layer, PriceBook, PriceBookError};
 use units::{Clock, Secret};
 
 use crate::upstream::{Provider, Upstream};
-
-/// What errors call the operator's prices of a document.
-const OVERLAY_NAME: &str = "prices of the snapshot";
 
 /// Keys, routes, budgets, providers and prices in force. Immutable; a request decides from one from
 /// its beginning to its end.
@@ -25,8 +22,8 @@ pub struct InForce {
     pub prices: Arc<PriceBook>,
     /// The document's tag; empty before there is one.
     pub tag: String,
-    /// Hash of the operator's prices, to know whether they changed.
-    overlay: Option<blake3::Hash>,
+    /// What lies over the catalog, by its hashes, to know whether it changed.
+    laid: Vec<blake3::Hash>,
     /// Providers that cannot be used on this gateway, and why.
     left_out: BTreeMap<String, String>,
 }
@@ -37,7 +34,7 @@ pub enum InForceError {
     /// It does not make a snapshot.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// The operator's prices in it do not read as prices.
+    /// The prices in it do not read as prices.
     #[error(transparent)]
     Prices(#[from] PriceBookError),
 }
@@ -54,7 +51,7 @@ pub type ResolveSecret = dyn Fn(&str) -> Result<Secret, SecretUnresolved> + Send
 pub struct Local {
     /// Finds secrets.
     pub secrets: Box<ResolveSecret>,
-    /// The catalog, over which a document's prices are laid.
+    /// The catalog alone: the prices of a document that lays nothing over it.
     pub prices: Arc<PriceBook>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
@@ -68,7 +65,7 @@ impl InForce {
             upstreams: BTreeMap::new(),
             prices,
             tag: String::new(),
-            overlay: None,
+            laid: Vec::new(),
             left_out: BTreeMap::new(),
         }
     }
@@ -85,13 +82,15 @@ impl InForce {
         local: &Local,
     ) -> Result<Self, InForceError> {
         let snapshot = Snapshot::from_document(document)?;
-        let overlay = document.prices.as_deref().map(|json| blake3::hash(json.as_bytes()));
-        let known = previous.filter(|previous| previous.overlay == overlay);
-        let prices = match (known, &document.prices) {
-            (Some(previous), _) => Arc::clone(&previous.prices),
-            (None, None) => Arc::clone(&local.prices),
-            (None, Some(json)) => {
-                Arc::new(PriceBook::clone(&local.prices).with_overlay(json, OVERLAY_NAME)?)
+        let layers = document.layers();
+        let laid: Vec<blake3::Hash> = layers.iter().map(hash).collect();
+        let prices = match previous.filter(|previous| previous.laid == laid) {
+            Some(previous) => Arc::clone(&previous.prices),
+            None if layers.is_empty() => Arc::clone(&local.prices),
+            None => {
+                let all: Vec<Layer> =
+                    Layer::embedded().into_iter().chain(layers.into_owned()).collect();
+                Arc::new(PriceBook::compose(&all)?)
             }
         };
         let mut upstreams = BTreeMap::new();
@@ -103,7 +102,7 @@ impl InForce {
                 Err(reason) => drop(left_out.insert(entry.name.clone(), reason)),
             }
         }
-        Ok(Self { snapshot, upstreams, prices, tag: document.tag(), overlay, left_out })
+        Ok(Self { snapshot, upstreams, prices, tag: document.tag(), laid, left_out })
     }
 
     /// Providers that cannot be used on this gateway, each with the reason. The reason names no
@@ -111,6 +110,16 @@ impl InForce {
     pub fn left_out(&self) -> &BTreeMap<String, String> {
         &self.left_out
     }
+}
+
+/// What tells a layer from every other.
+fn hash(layer: &Layer) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for part in [layer.kind.as_str(), &layer.name, &layer.json] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize()
 }
 
 fn upstream(

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use events::{
     Cache, CacheState, Call, Cost, Dialect, ErrorClass, Meters, Outcome, Times, UsageEvent,
-    UsageSource,
 };
 use spool::Slot;
 use units::{RequestId, UnixMicros, Usd};
@@ -23,7 +22,7 @@ use crate::failure::Failure;
 use crate::telemetry;
 
 use attempt::EndedAttempt;
-pub(crate) use attempt::{Billable, Ending, OpenAttempt, Opening, Pricing};
+pub(crate) use attempt::{Billable, Ending, OpenAttempt, Opening, Pricing, price_context};
 
 /// The books of one request.
 pub(crate) struct Ledger {
@@ -66,6 +65,12 @@ impl Ledger {
             cache: CacheState::Off,
             filling: None,
         }
+    }
+
+    /// What the client speaks.
+    pub(crate) fn dialect(&self) -> Dialect {
+        let told = self.draft.as_ref().and_then(|draft| draft.call.dialect_in);
+        told.unwrap_or(Dialect::OpenaiChat)
     }
 
     /// Time the gateway itself has taken so far, microseconds.
@@ -226,11 +231,7 @@ pub(crate) fn draft(
             list: Some(Usd::ZERO),
             contract: Some(Usd::ZERO),
             billed: Some(Usd::ZERO),
-            provider_reported: None,
-            price_version: None,
-            rate_set: None,
-            usage_source: UsageSource::None,
-            service_tier: None,
+            ..Cost::default()
         },
         cache: Cache { state: CacheState::Off, saved: None },
         privacy: events::Privacy::default(),

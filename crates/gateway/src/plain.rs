@@ -2,8 +2,8 @@
 //! client before it is understood, so any fault still fails over.
 
 use bytes::{Bytes, BytesMut};
-use dialects::{ReplyContext, ReplyError};
-use events::{Dialect, ErrorClass};
+use dialects::{Reply, ReplyError};
+use events::ErrorClass;
 
 use crate::attempt::{Answering, Halt};
 use crate::body::MemoryShare;
@@ -21,7 +21,7 @@ pub(crate) async fn read(
     upstream: &Upstream,
     mut answering: Answering,
     watch_client: bool,
-    context: &ReplyContext,
+    translate: impl FnOnce(&Bytes) -> Result<Reply, ReplyError>,
 ) -> Result<Bytes, Halt> {
     let Client { down, ledger, share } = client;
     let body = tokio::select! { biased;
@@ -39,9 +39,7 @@ pub(crate) async fn read(
         }
     };
     answering.release(upstream).await;
-    let reply =
-        dialects::transcode_reply(upstream.provider.dialect, Dialect::OpenaiChat, &body, context);
-    let reply = reply.map_err(|error| {
+    let reply = translate(&body).map_err(|error| {
         if let ReplyError::Upstream(error) = &error {
             return Halt::Failed(Failure::answered(error, None), Billable::Nothing);
         }
@@ -60,7 +58,10 @@ pub(crate) async fn read(
     Ok(reply.body)
 }
 
-async fn collect(answering: &mut Answering, share: &mut MemoryShare) -> Result<Bytes, Failure> {
+pub(crate) async fn collect(
+    answering: &mut Answering,
+    share: &mut MemoryShare,
+) -> Result<Bytes, Failure> {
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     loop {

@@ -3,7 +3,7 @@
 use events::{Meter, Meters};
 use memchr::memmem;
 use policy::{OutputHistory, Quote};
-use pricing::{PriceBook, Query};
+use pricing::{PriceBook, PriceContext, Query};
 use units::{KeyId, UnixMicros, Usd};
 
 /// Output assumed possible where neither the client nor the catalog names a limit. Lower than any
@@ -38,7 +38,7 @@ pub(crate) fn quote(prices: &PriceBook, outputs: &OutputHistory, ask: &Ask<'_>) 
     let input = Meters::NONE.with(Meter::InputText, ask.input_tokens_max);
     let cost = |meters: &Meters| {
         let Ask { prices: provider, model, at, .. } = *ask;
-        let query = Query { provider, model, at, service_tier: None, meters };
+        let query = Query { provider, model, at, context: PriceContext::NONE, meters };
         prices.price(&query).map(|priced| priced.cost)
     };
     let fixed = cost(&input)?;

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialects::{StreamError, StreamTranscoder};
-use events::{Dialect, ErrorClass};
+use dialects::{EventArray, Framing, StreamError, StreamTranscoder};
+use events::ErrorClass;
 use pingora_core::protocols::http::{HttpTask, ServerSession};
 use pingora_http::ResponseHeader;
 use pingora_timeout::timeout;
@@ -57,6 +57,10 @@ pub(crate) async fn first_bytes(
     }
 }
 
+/// What a stream of events is called, and one that is a growing JSON array.
+const EVENTS: &str = "text/event-stream; charset=utf-8";
+const ARRAY: &str = "application/json";
+
 /// How a stream to the client begins.
 pub(crate) struct Begin<'a> {
     pub(crate) headers: &'a Headers,
@@ -64,6 +68,8 @@ pub(crate) struct Begin<'a> {
     pub(crate) first: Bytes,
     /// Whether it is read to its end though the client has left.
     pub(crate) drain: bool,
+    /// How the client takes it.
+    pub(crate) framing: Framing,
 }
 
 /// Commits: sends the header and the first bytes, then relays to the end. The attempt's ending is in
@@ -75,8 +81,8 @@ pub(crate) async fn relay(
     begin: Begin<'_>,
 ) {
     let Client { down, ledger, .. } = client;
-    let Begin { headers, first, drain } = begin;
-    let mut relay = Relay { is_alive: true, response_bytes: 0 };
+    let Begin { headers, first, drain, framing } = begin;
+    let mut relay = Relay::new(framing);
     let mut forwardable = first;
     let mut is_committed = false;
     let outcome = loop {
@@ -87,8 +93,7 @@ pub(crate) async fn relay(
         if is_committed {
             relay.forward(down, forwardable).await;
         } else {
-            relay.response_bytes = forwardable.len() as u64;
-            relay.is_alive = commit(down, headers, forwardable).await;
+            relay.commit(down, headers, forwardable).await;
             is_committed = true;
         }
         if !relay.is_alive && !drain {
@@ -122,7 +127,7 @@ pub(crate) async fn relay(
             ledger.gather(&last);
             match is_committed {
                 true => relay.forward(down, last).await,
-                false => relay.is_alive = commit(down, headers, last).await,
+                false => relay.commit(down, headers, last).await,
             }
             relay.close(down).await;
             ledger.keep().await;
@@ -150,10 +155,36 @@ async fn give_back(mut answering: Answering, upstream: &Upstream) {
 struct Relay {
     is_alive: bool,
     response_bytes: u64,
+    /// For a client that takes one JSON array instead of events.
+    array: Option<EventArray>,
 }
 
 impl Relay {
+    fn new(framing: Framing) -> Self {
+        let array = (framing == Framing::Array).then(EventArray::default);
+        Self { is_alive: true, response_bytes: 0, array }
+    }
+
+    fn framed(&mut self, events: Bytes) -> Bytes {
+        match &mut self.array {
+            Some(array) if !events.is_empty() => array.push(&events),
+            _ => events,
+        }
+    }
+
+    async fn commit(&mut self, down: &mut ServerSession, headers: &Headers, first: Bytes) {
+        let first = self.framed(first);
+        self.response_bytes = first.len() as u64;
+        let kind = if self.array.is_some() { ARRAY } else { EVENTS };
+        self.is_alive = commit(down, headers, kind, first).await;
+    }
+
     async fn forward(&mut self, down: &mut ServerSession, bytes: Bytes) {
+        let bytes = self.framed(bytes);
+        self.write(down, bytes).await;
+    }
+
+    async fn write(&mut self, down: &mut ServerSession, bytes: Bytes) {
         if self.is_alive && !bytes.is_empty() {
             self.response_bytes += bytes.len() as u64;
             self.is_alive = down.write_response_body(bytes, false).await.is_ok();
@@ -192,12 +223,16 @@ impl Relay {
         ledger.finish(Some(200));
         if let Some(failure) = failure {
             let body = failure.body(ledger.request_id.to_string());
-            self.forward(down, dialects::encode_stream_error(Dialect::OpenaiChat, &body)).await;
+            let told = dialects::encode_stream_error(ledger.dialect(), &body);
+            self.forward(down, told).await;
         }
         self.close(down).await;
     }
 
-    async fn close(&self, down: &mut ServerSession) {
+    async fn close(&mut self, down: &mut ServerSession) {
+        if let Some(end) = self.array.as_mut().map(EventArray::finish) {
+            self.write(down, end).await;
+        }
         if self.is_alive {
             // A client that leaves now has received everything.
             let _ = down.write_response_body(Bytes::new(), true).await;
@@ -208,12 +243,25 @@ impl Relay {
 }
 
 /// Answers with a whole stream; `false` when the client has left.
-pub(crate) async fn replay(down: &mut ServerSession, headers: &Headers, stream: Bytes) -> bool {
-    commit(down, headers, stream).await
-        && down.write_response_body(Bytes::new(), true).await.is_ok()
+pub(crate) async fn replay(
+    down: &mut ServerSession,
+    headers: &Headers,
+    framing: Framing,
+    stream: Bytes,
+) -> bool {
+    let mut relay = Relay::new(framing);
+    relay.commit(down, headers, stream).await;
+    let is_alive = relay.is_alive;
+    relay.close(down).await;
+    is_alive && relay.is_alive
 }
 
-async fn commit(down: &mut ServerSession, headers: &Headers, first: Bytes) -> bool {
+async fn commit(
+    down: &mut ServerSession,
+    headers: &Headers,
+    content_type: &'static str,
+    first: Bytes,
+) -> bool {
     let Ok(mut header) = ResponseHeader::build(200, Some(headers.len() + 4)) else { return false };
     // Where there are no chunks the end of the connection is the end of the stream.
     let is_chunked = down.req_header().version == http::Version::HTTP_11;
@@ -221,7 +269,7 @@ async fn commit(down: &mut ServerSession, headers: &Headers, first: Bytes) -> bo
         down.set_keepalive(None);
     }
     let standing = [
-        ("content-type", "text/event-stream; charset=utf-8"),
+        ("content-type", content_type),
         ("cache-control", "no-cache"),
         ("x-accel-buffering", "no"),
     ];

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use dialects::Encoded;
+use dialects::{AwsCredentials, Encoded, SignedRequest, SigningScope};
 use events::Dialect;
 use pingora_core::connectors::{ConnectorOptions, http::Connector};
 use pingora_core::protocols::ALPN;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::protocols::http::v1::client::HttpSession as H1Session;
 use pingora_core::upstreams::peer::HttpPeer;
+use pingora_error::{ErrorType, OrErr};
 use pingora_http::RequestHeader;
 use tokio::sync::Mutex;
 use units::{Clock, Secret, UnixMicros};
@@ -32,6 +33,11 @@ const RESOLVE_TIME_MAX: Duration = Duration::from_secs(3);
 const GROUP_NEVER_POOLED: u64 = u64::MAX;
 /// Concurrent streams on one HTTP/2 connection; Pingora's own default is 1.
 const H2_STREAMS_MAX: usize = 128;
+
+/// The region calls are signed for where the provider's host names none.
+const REGION: &str = "us-east-1";
+/// The service calls are signed for.
+const SERVICE: &str = "bedrock";
 
 /// A provider as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,12 +82,36 @@ pub struct Upstream {
     host: String,
     port: u16,
     is_tls: bool,
+    authority: String,
+    /// Path of the base URL, without a slash at its end.
+    base: String,
     template: RequestHeader,
     h2_uri: http::Uri,
+    /// With what each call is signed, where the provider wants that.
+    signer: Option<Signer>,
     connector: Connector,
     resolved: ArcSwap<Resolved>,
     resolving: Mutex<()>,
     clock: Arc<dyn Clock>,
+}
+
+/// Signs calls of a cloud that takes no bare key.
+struct Signer {
+    credentials: AwsCredentials,
+    region: String,
+}
+
+impl Signer {
+    /// `None` for providers that take a key as it is.
+    fn of(provider: &Provider, host: &str) -> Option<Self> {
+        if provider.dialect != Dialect::BedrockConverse {
+            return None;
+        }
+        let credentials = AwsCredentials::parse(provider.secret.as_ref()?)?;
+        // `bedrock-runtime.eu-west-1.amazonaws.com` names its region.
+        let named = host.strip_suffix(".amazonaws.com").and_then(|host| host.rsplit('.').next());
+        Some(Self { credentials, region: named.unwrap_or(REGION).to_owned() })
+    }
 }
 
 /// What the last look-up told; the address that last took a connection comes first.
@@ -89,6 +119,14 @@ pub struct Upstream {
 struct Resolved {
     addresses: Vec<SocketAddr>,
     fresh_until: UnixMicros,
+}
+
+/// A request on its way to a provider.
+pub(crate) struct Outgoing {
+    /// What is sent.
+    pub(crate) encoded: Encoded,
+    /// Where to, below the provider's base URL; borrowed where every call has the same.
+    pub(crate) path: Cow<'static, str>,
 }
 
 /// A connection to a provider, ready for one call.
@@ -103,6 +141,7 @@ pub(crate) struct Connected {
 impl Upstream {
     /// Checks the provider's URL and prepares its connection pool.
     pub fn new(provider: Provider, clock: Arc<dyn Clock>) -> Result<Self, UpstreamError> {
+        let signer = |host: &str| Signer::of(&provider, host);
         let bad_url = || UpstreamError::BadUrl {
             name: provider.name.clone(),
             url: provider.base_url.clone(),
@@ -116,17 +155,21 @@ impl Upstream {
         let host = uri.host().ok_or_else(bad_url)?.to_owned();
         let authority = uri.authority().ok_or_else(bad_url)?.as_str();
         let base = uri.path().trim_end_matches('/');
-        let path = format!("{base}{}", dialects::endpoint_path(provider.dialect));
+        let path = format!("{base}{}", dialects::endpoint_path(provider.dialect, "", false));
         let template = template(&provider, authority, path.as_bytes()).map_err(|_| bad_url())?;
         let h2_uri = format!("https://{authority}{path}").parse().map_err(|_| bad_url())?;
         let connector = Connector::new(Some(ConnectorOptions::new(provider.connections_max)));
+        let signer = signer(&host);
         Ok(Self {
+            signer,
             port: uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 }),
             provider,
             host,
             is_tls,
             template,
             h2_uri,
+            authority: authority.to_owned(),
+            base: base.to_owned(),
             connector,
             resolved: ArcSwap::default(),
             resolving: Mutex::new(()),
@@ -233,16 +276,39 @@ impl Upstream {
     pub(crate) fn header(
         &self,
         is_h2: bool,
-        request: &Encoded,
+        request: &Outgoing,
     ) -> pingora_error::Result<Box<RequestHeader>> {
         let mut header = self.template.clone();
+        // A path of its own: the dialect names the model there.
+        if let Cow::Owned(path) = &request.path {
+            header.set_raw_path(format!("{}{path}", self.base).as_bytes())?;
+        }
         if is_h2 {
             header.remove_header("host");
-            header.set_uri(self.h2_uri.clone());
+            header.set_uri(match &request.path {
+                Cow::Borrowed(_) => self.h2_uri.clone(),
+                Cow::Owned(path) => format!("https://{}{}{path}", self.authority, self.base)
+                    .parse()
+                    .or_err(ErrorType::InvalidHTTPHeader, "the model's name cannot be addressed")?,
+            });
         }
-        header.insert_header("content-length", request.body.len())?;
-        for (name, value) in &request.headers {
+        header.insert_header("content-length", request.encoded.body.len())?;
+        for (name, value) in &request.encoded.headers {
             header.insert_header(*name, value)?;
+        }
+        if let Some(Signer { credentials, region }) = &self.signer {
+            let path = format!("{}{}", self.base, request.path);
+            let signed = SignedRequest {
+                method: "POST",
+                host: &self.authority,
+                path: &path,
+                headers: &[],
+                body: &request.encoded.body,
+            };
+            let scope = SigningScope { region, service: SERVICE };
+            for (name, value) in dialects::sign(&signed, credentials, &scope, self.clock.now()) {
+                header.insert_header(name, value)?;
+            }
         }
         Ok(Box::new(header))
     }

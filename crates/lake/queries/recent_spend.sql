@@ -19,7 +19,15 @@ SELECT
     SUM(cost_usd) AS cost_usd,
     COUNT(*) FILTER (WHERE is_final AND revision = 0) AS requests,
     SUM(input_tokens_total) + SUM(output_tokens_total) AS tokens,
-    COUNT(*) FILTER (WHERE cost_usd IS NULL AND usage_source <> 'none') AS unpriced
+    SUM(
+        CASE
+            WHEN usage_source = 'none' THEN 0
+            WHEN adjustment = 'restatement' THEN -1
+            WHEN adjustment = 'retraction' THEN 1
+            WHEN cost_usd IS NULL THEN 1
+            ELSE 0
+        END
+    ) AS unpriced
 FROM usage
 WHERE event_date BETWEEN $first_day AND $last_day
   AND received_at >= $from

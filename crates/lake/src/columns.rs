@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use events::{ErrorClass, Meter, SCHEMA_VERSION, UsageEvent};
+use events::{Adjustment, ErrorClass, Meter, SCHEMA_VERSION, UsageEvent};
 use units::{UnixMicros, Usd};
 
 use crate::LakeRow;
@@ -57,6 +57,11 @@ pub(crate) const TEXTS: TextTable = &[
     ("template_hash", |row| borrowed(&row.event.privacy.template_hash)),
     ("dropped_params", |row| joined(&row.event.privacy.dropped_params)),
     ("source", |row| Some(Cow::Borrowed(&row.event.source))),
+    ("processing", |row| borrowed(&row.event.cost.processing)),
+    ("speed", |row| borrowed(&row.event.cost.speed)),
+    ("inference_geo", |row| borrowed(&row.event.cost.inference_geo)),
+    ("adjustment", |row| adjustment(row).map(|of| of.kind.as_str().into())),
+    ("adjusts", |row| adjustment(row).map(|of| Cow::Borrowed(&*of.adjusts))),
 ];
 
 /// Meters that have a column of their own; every other goes into `meters_other`.
@@ -138,6 +143,10 @@ pub(crate) fn other_meters(event: &UsageEvent) -> impl Iterator<Item = (Meter, u
 /// A count as Arrow holds it. Counts beyond 2^63 do not occur; saturating keeps them visible.
 pub(crate) fn clamped(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn adjustment(row: &LakeRow) -> Option<&Adjustment> {
+    row.event.cost.adjustment.as_ref()
 }
 
 fn borrowed(text: &Option<String>) -> Text<'_> {

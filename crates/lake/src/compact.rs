@@ -80,8 +80,8 @@ impl Keeper {
                 target_size: i64::try_from(TIERS.large_bytes).unwrap_or(i64::MAX),
             },
             txns: vec![
-                (MAINT_APP, rewrites),
-                (ROLLED_APP, i64::try_from(rolled.version).unwrap_or(i64::MAX)),
+                (MAINT_APP.to_owned(), rewrites),
+                (ROLLED_APP.to_owned(), i64::try_from(rolled.version).unwrap_or(i64::MAX)),
             ],
         };
         let log_store = self.sources.usage.log_store();

@@ -9,6 +9,7 @@ mod question;
 mod statement;
 
 pub use answer::{Explored, Series, Source};
+pub(crate) use measure::UNPRICED_OF_ROWS;
 pub use measure::{Measure, Metric};
 pub use question::{ExploreQuery, Grain};
 

@@ -70,6 +70,13 @@ pub(crate) struct DayBatch {
     batch: RecordBatch,
 }
 
+impl DayBatch {
+    /// Rows of a day, counted from 1970-01-01 UTC, in the columns of the usage table.
+    pub(crate) const fn new(day: i32, batch: RecordBatch) -> Self {
+        Self { day, batch }
+    }
+}
+
 /// Encodes rows, apart by day.
 pub(crate) fn by_day(
     rows: &[LakeRow],

@@ -112,7 +112,7 @@ impl Lake {
     /// Wakes whoever waits for commits.
     fn tell(&self, commit: Commit) -> Commit {
         if let Commit::Committed { version } = commit {
-            self.inner.committed.send_replace(version);
+            self.announce(version);
         }
         commit
     }
@@ -192,6 +192,16 @@ impl Lake {
 
     pub(crate) fn keeper(&self) -> &Keeper {
         &self.inner.keeper
+    }
+
+    /// The keeper, for work that outlives a borrow.
+    pub(crate) fn keeper_shared(&self) -> Arc<Keeper> {
+        Arc::clone(&self.inner.keeper)
+    }
+
+    /// Wakes whoever waits for commits: a version was put into the table.
+    pub(crate) fn announce(&self, version: u64) {
+        self.inner.committed.send_replace(version);
     }
 
     pub(crate) fn queries(&self) -> &QueryEngine {

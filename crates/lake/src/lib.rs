@@ -31,6 +31,7 @@ mod query;
 mod render;
 mod reports;
 mod requests;
+mod rerate;
 mod rollup;
 mod row;
 mod rows;
@@ -65,11 +66,16 @@ pub use options::{LakeOptions, QueryLimits};
 pub use query::QueryResult;
 pub use render::Rendering;
 pub use reports::{
-    Coverage, DayTotal, Dimension, Freshness, HolderSpend, HourSpend, ModelChange, ModelUse,
-    Ranked, RecentSpend, StatementLine, TeamSpend, Totals, UnpricedModel,
+    CallTerms, Coverage, DayTotal, Dimension, Freshness, HolderSpend, HourSpend, ModelChange,
+    ModelUse, Ranked, RecentSpend, ReportedCost, StatementAdjustment, StatementLine, TeamSpend,
+    Totals, UnpricedModel, UnpricedUse, WhatIfGroup, WhatIfQuery,
 };
 pub use requests::{
     RequestAttempt, RequestKind, RequestPayer, RequestRow, RequestUse, RequestsPage, RequestsQuery,
+};
+pub use rerate::{
+    Amounts, ModelRerated, PriceBasis, RERATE_NODE, Reprice, RerateFilter, RerateOptions,
+    RerateRow, Rerated,
 };
 pub use rollup::{
     Grain as RollupGrain, MEASURES, Measure as RollupMeasure, ROLLUP_TABLES, RolledUp, RollupTable,

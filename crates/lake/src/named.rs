@@ -52,8 +52,22 @@ queries!(
     HOURLY_SPEND_BY_USER = "hourly_spend_by_user",
     /// What the values of one dimension spent in a short window.
     RECENT_SPEND = "recent_spend",
+    /// When keys were last used.
+    KEYS_USED = "keys_used",
     /// Models used without a price.
     UNPRICED_MODELS = "unpriced_models",
+    /// Calls without a price, by model and team.
+    UNPRICED = "unpriced",
+    /// What providers report beside what the book computes.
+    DRIFT = "drift",
+    /// Corrections so far, by the row corrected.
+    ADJUSTED_ROWS = "adjusted_rows",
+    /// Corrections of a team's statement.
+    STATEMENT_ADJUSTMENTS = "statement_adjustments",
+    /// Traffic of a scope in groups that are priced alike.
+    WHAT_IF = "what_if",
+    /// The same groups' meters without a column.
+    WHAT_IF_OTHER = "what_if_other",
     /// What one budget's scope spent, by process.
     BUDGET_SPEND = "budget_spend",
     /// Every attempt of one request.
@@ -109,6 +123,10 @@ mod tests {
                 ("value", text("search")),
                 ("request_id", text("req_1")),
                 ("limit", limit(5)),
+                ("size_1", limit(128_000)),
+                ("size_2", limit(200_000)),
+                ("size_3", limit(272_000)),
+                ("size_4", limit(512_000)),
             ]);
             let frame = plan(&context, query.sql, params).await;
             let planned = frame.unwrap_or_else(|e| panic!("{}: {e}", query.name));

@@ -28,7 +28,7 @@ pub(crate) struct Publication {
     /// What is done, for readers of the table's history.
     pub(crate) operation: DeltaOperation,
     /// Applications and their new transaction versions.
-    pub(crate) txns: Vec<(&'static str, i64)>,
+    pub(crate) txns: Vec<(String, i64)>,
 }
 
 /// What became of it.
@@ -49,7 +49,7 @@ pub(crate) async fn publish(
 ) -> Result<Published, LakeError> {
     let replaced: HashSet<String> =
         publication.replaced.iter().map(|remove| remove.path.clone()).collect();
-    let apps: Vec<&str> = publication.txns.iter().map(|(app, _)| *app).collect();
+    let apps: Vec<String> = publication.txns.iter().map(|(app, _)| app.clone()).collect();
     let written: Vec<Path> =
         publication.added.iter().map(|add| Path::from(add.path.as_str())).collect();
     let entry = entry(publication)?;
@@ -82,10 +82,10 @@ pub(crate) async fn publish(
 }
 
 /// Whether another's action leaves no place for an entry of these applications and rewrites.
-fn overtakes(action: &Action, apps: &[&str], replaced: &HashSet<String>) -> bool {
+fn overtakes(action: &Action, apps: &[String], replaced: &HashSet<String>) -> bool {
     match action {
         Action::Metadata(_) | Action::Protocol(_) => true,
-        Action::Txn(txn) => apps.contains(&txn.app_id.as_str()),
+        Action::Txn(txn) => apps.contains(&txn.app_id),
         Action::Remove(remove) => replaced.contains(&remove.path),
         _ => false,
     }
@@ -127,7 +127,11 @@ mod tests {
             (remove("b"), false),
             (remove("a"), true),
         ] {
-            assert_eq!(overtakes(&action, &["maint"], &replaced), expected, "{action:?}");
+            assert_eq!(
+                overtakes(&action, &["maint".to_owned()], &replaced),
+                expected,
+                "{action:?}"
+            );
         }
     }
 }

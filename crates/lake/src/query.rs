@@ -105,6 +105,11 @@ impl QueryEngine {
         })
     }
 
+    /// Threads all queries together run on.
+    pub(crate) fn threads(&self) -> usize {
+        self.limits.threads.max(1)
+    }
+
     /// A session over the tables as they are now.
     pub(crate) async fn open(&self) -> Result<Session, LakeError> {
         let sessions = Arc::clone(&self.sessions);

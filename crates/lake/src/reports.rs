@@ -4,19 +4,26 @@
 //! widened to them ([`crate::Window::in_quarters`]). Amounts are sums of what is known; attempts whose cost is unknown are counted beside them. A
 //! request is counted by its final row, tokens and money by every attempt.
 
+mod drift;
+mod keys;
 mod overview;
 mod recent;
 mod series;
 mod spend;
 mod statement;
 mod top;
+mod unpriced;
+mod what_if;
 
+pub use drift::{ReportedCost, StatementAdjustment};
 pub use overview::{Coverage, DayTotal, Totals};
 pub use recent::Freshness;
 pub use series::{HourSpend, RecentSpend};
 pub use spend::{HolderSpend, ModelChange, ModelUse, UnpricedModel};
 pub use statement::{StatementLine, TeamSpend};
 pub use top::{Dimension, Ranked};
+pub use unpriced::UnpricedUse;
+pub use what_if::{CallTerms, WhatIfGroup, WhatIfQuery};
 
 use crate::named::NamedQuery;
 use crate::query::Params;

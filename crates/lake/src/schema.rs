@@ -4,8 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use deltalake::DeltaTable;
-use deltalake::kernel::StructType;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::kernel::{StructField, StructType};
 use events::{COLUMNS, ColumnType};
 
 use crate::LakeError;
@@ -60,18 +60,24 @@ pub(crate) fn delta_schema() -> Result<StructType, LakeError> {
     usage_schema().as_ref().try_into_kernel().map_err(LakeError::columnar)
 }
 
-/// Refuses a table whose columns differ from those this build writes.
-pub(crate) fn check(table: &DeltaTable) -> Result<(), LakeError> {
+/// The columns a table of an older version lacks: the newest of ours, all of them nullable. Refuses a
+/// table whose columns differ in any other way from those this build writes.
+pub(crate) fn missing(table: &DeltaTable) -> Result<Vec<StructField>, LakeError> {
     let found = table.snapshot()?.schema();
+    let mut missing: Vec<StructField> = Vec::new();
     for expected in delta_schema()?.fields() {
-        let column = found.field(expected.name());
-        if column.is_none_or(|column| column.data_type() != expected.data_type()) {
-            return Err(LakeError::SchemaMismatch {
-                column: expected.name().clone(),
-                found: column.map_or_else(|| "missing".to_owned(), |c| c.data_type().to_string()),
-                expected: expected.data_type().to_string(),
-            });
+        match found.field(expected.name()) {
+            // Columns are only ever appended: none that is there comes after one that is not.
+            Some(column) if missing.is_empty() && column.data_type() == expected.data_type() => {}
+            None if expected.is_nullable() => missing.push(expected.clone()),
+            column => {
+                let found =
+                    column.map_or_else(|| "missing".to_owned(), |c| c.data_type().to_string());
+                let (column, expected) =
+                    (expected.name().clone(), expected.data_type().to_string());
+                return Err(LakeError::SchemaMismatch { column, found, expected });
+            }
         }
     }
-    Ok(())
+    Ok(missing)
 }

@@ -24,6 +24,10 @@ pub(crate) const MAINT_APP: &str = "maint";
 /// for rolled up: who knows of less cannot tell the rows after it apart.
 pub(crate) const ROLLED_APP: &str = "rolled";
 
+/// Application whose transaction version counts the commits of corrections: who plans one from less
+/// would correct what is corrected already.
+pub(crate) const RERATE_APP: &str = "rerate";
+
 /// Tries to see roll-ups and usage as a pair, while others roll up and rewrite.
 const TRIES: u32 = 3;
 
@@ -31,7 +35,7 @@ static SHAPE: Shape = Shape {
     days: PARTITION,
     instants: "event_hour",
     instants_width_us: 3_600_000_000 - 1,
-    apps: &[MAINT_APP, ROLLED_APP],
+    apps: &[MAINT_APP, ROLLED_APP, RERATE_APP],
 };
 
 static LAYOUT: LazyLock<Arc<Layout>> = LazyLock::new(|| {

@@ -51,8 +51,13 @@ pub(crate) fn log_store_at(dir: &FsPath) -> Result<LogStoreRef, LakeError> {
     Ok(default_logstore(table, root, &url, &StorageConfig::default()))
 }
 
-/// Opens the table, creating it when there is none. Any number of processes may do so at once: one
-/// creates it, the others find it.
+/// Times a process tries to add columns while others do.
+const EVOLVE_TRIES: u32 = 5;
+
+/// Opens the table, creating it when there is none and adding the columns an older build did not know.
+/// Any number of processes may do so at once: one creates or changes it, the others find it so. Rows
+/// written before hold NULL in a column added. A process of the older build goes on committing, but must
+/// not keep the table in shape any more: a rewrite of its would leave the new columns out.
 pub(crate) async fn open_or_create(log_store: &LogStoreRef) -> Result<DeltaTable, LakeError> {
     let mut table = DeltaTable::new(Arc::clone(log_store));
     if !table.verify_deltatable_existence().await? {
@@ -62,7 +67,26 @@ pub(crate) async fn open_or_create(log_store: &LogStoreRef) -> Result<DeltaTable
         }
     }
     table.load().await?;
-    schema::check(&table)?;
+    evolved(table).await
+}
+
+async fn evolved(mut table: DeltaTable) -> Result<DeltaTable, LakeError> {
+    for attempt in 1..=EVOLVE_TRIES {
+        let missing = schema::missing(&table)?;
+        if missing.is_empty() {
+            return Ok(table);
+        }
+        let columns: Vec<&String> = missing.iter().map(StructField::name).collect();
+        tracing::info!(?columns, "usage table gets columns");
+        if let Err(error) = table.clone().add_columns().with_fields(missing.clone()).await {
+            if attempt == EVOLVE_TRIES {
+                return Err(error.into());
+            }
+            tracing::debug!(%error, "columns not added, looking whether another did");
+        }
+        table = DeltaTable::new(table.log_store());
+        table.load().await?;
+    }
     Ok(table)
 }
 

@@ -3,11 +3,13 @@
 mod adoption;
 mod commits;
 mod encoding;
+mod evolving;
 mod explore;
 mod exports;
 mod queries;
 mod reports;
 mod requests;
+mod rerating;
 mod rows;
 mod sample;
 mod upkeep;

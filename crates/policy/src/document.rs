@@ -3,11 +3,13 @@
 //!
 //! It holds hashes of keys and references to secrets, never a secret.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use events::Dialect;
+use pricing::{Layer, LayerKind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use units::{BillingZone, PeriodError, Slug, UnixMicros};
 
@@ -15,6 +17,9 @@ use crate::{Budget, Key, KeyHash, Route, Snapshot};
 
 /// The format this release writes, and the only one it reads.
 pub const SNAPSHOT_FORMAT: u32 = 1;
+
+/// What the operator's price file is called where its own name is not told.
+const OPERATOR_FILE: &str = "pricing.file";
 
 /// Everything a gateway needs. Fields this release does not know are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +42,14 @@ pub struct SnapshotDocument {
     pub providers: Vec<ProviderEntry>,
     /// Budgets of every scope.
     pub budgets: Vec<Budget>,
-    /// The operator's price file, verbatim, which goes over the embedded price book.
+    /// The operator's price file, verbatim: all that gateways of releases before `price_layers` know to
+    /// lay over their catalog. A gateway of this release reads it where there are no layers.
     #[serde(default)]
     pub prices: Option<String>,
+    /// Everything that goes over the catalog of a gateway, the operator's price file included, in the
+    /// order it is laid; none in a document of a release that did not know layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_layers: Option<Vec<Layer>>,
 }
 
 /// A key and the hash its secret is known by.
@@ -113,6 +123,20 @@ impl SnapshotDocument {
         let written = serde_json::to_writer(&mut hash, &content);
         debug_assert!(written.is_ok(), "a snapshot that has no JSON form");
         format!("snap_{}", &hash.0.finalize().to_hex()[..16])
+    }
+
+    /// Everything that goes over the catalog, in the order it is laid, whichever release wrote the
+    /// document.
+    pub fn layers(&self) -> Cow<'_, [Layer]> {
+        match (&self.price_layers, &self.prices) {
+            (Some(layers), _) => Cow::Borrowed(layers),
+            (None, Some(json)) => Cow::Owned(vec![Layer {
+                kind: LayerKind::Operator,
+                name: OPERATOR_FILE.to_owned(),
+                json: json.clone(),
+            }]),
+            (None, None) => Cow::Borrowed(&[]),
+        }
     }
 
     /// The zone windows are cut in.

@@ -6,6 +6,11 @@ use crate::{
     hash_secret,
 };
 
+fn layer(name: &str) -> Layer {
+    let kind = if name == "litellm" { LayerKind::Imported } else { LayerKind::Operator };
+    Layer { kind, name: name.into(), json: "{}".into() }
+}
+
 fn document() -> SnapshotDocument {
     let organisation: Slug = "acme".parse().unwrap();
     let key = |id: u128| Key {
@@ -60,6 +65,7 @@ fn document() -> SnapshotDocument {
             when_alone: WhenAlone::Spend { exposure: "0.25".parse().unwrap() },
         }],
         prices: Some("{}".into()),
+        price_layers: Some(vec![layer("litellm"), layer("prices.json")]),
         organisation,
     }
 }
@@ -92,6 +98,26 @@ fn an_old_reader_ignores_what_it_does_not_know_and_a_new_one_fills_in_what_is_mi
 }
 
 #[test]
+fn an_older_console_sends_one_file_and_an_older_gateway_finds_it_where_it_was() {
+    let mut json = serde_json::to_value(document()).unwrap();
+    assert_eq!(json["prices"], "{}", "an older gateway reads this one text");
+    assert_eq!(json["price_layers"][0]["kind"], "imported");
+    let read = |json: &serde_json::Value| -> SnapshotDocument {
+        serde_json::from_value(json.clone()).unwrap()
+    };
+    assert_eq!(*read(&json).layers(), [layer("litellm"), layer("prices.json")]);
+    // What a console of the release before writes.
+    json.as_object_mut().unwrap().remove("price_layers");
+    assert_eq!(*read(&json).layers(), [layer("pricing.file")]);
+    json["prices"] = serde_json::Value::Null;
+    assert_eq!(*read(&json).layers(), []);
+    // No layers is not the same as an older console's silence.
+    json["prices"] = "{}".into();
+    json["price_layers"] = serde_json::json!([]);
+    assert_eq!(*read(&json).layers(), []);
+}
+
+#[test]
 fn the_tag_names_the_content_and_nothing_else() {
     let tag = document().tag();
     assert_eq!((&tag[..5], tag.len()), ("snap_", 21));
@@ -99,12 +125,14 @@ fn the_tag_names_the_content_and_nothing_else() {
     (same.version, same.compiled_at) = (8, UnixMicros::new(1));
     same.keys.reverse();
     assert_eq!(same.tag(), tag);
-    let changes: [fn(&mut SnapshotDocument); 5] = [
+    let changes: [fn(&mut SnapshotDocument); 7] = [
         |d| d.zone = "UTC".into(),
         |d| d.keys.truncate(1),
         |d| d.routes[0].cache = None,
         |d| d.budgets[0].limit = "12.51".parse().unwrap(),
         |d| d.prices = None,
+        |d| d.price_layers = None,
+        |d| d.price_layers = Some(vec![layer("prices.json"), layer("litellm")]),
     ];
     for (change, apply) in changes.into_iter().enumerate() {
         let mut other = document();

@@ -69,6 +69,7 @@ OWN_PER = {
     "images": 1,
     "cache_storage_tok_hours": 1_000_000,
     "container_hours": 1,
+    "gpu_hour": 3_600_000_000,
 }
 
 # The package keeps this rule in code (`ModelInfo.calc_price`): Groq bills at least ten seconds.

@@ -26,20 +26,29 @@ pub(crate) enum Clause {
 impl Clause {
     /// The clause that one id alone satisfies.
     pub(crate) fn equals(id: &str) -> Self {
-        Clause::Equals(Lower(id.to_lowercase().into()))
+        Clause::Equals(Lower::new(id))
     }
 
     /// Whether a lower-case name satisfies the clause.
     pub(crate) fn matches(&self, name: &str) -> bool {
+        self.matches_subject(Subject::new(name))
+    }
+
+    /// [`Clause::matches`] for a name that is tried on many clauses.
+    pub(crate) fn matches_subject(&self, subject: Subject<'_>) -> bool {
+        let name = subject.name;
         match self {
-            Clause::Equals(text) => name == &*text.0,
-            Clause::StartsWith(text) => name.starts_with(&*text.0),
-            Clause::EndsWith(text) => name.ends_with(&*text.0),
-            Clause::Contains(text) => name.contains(&*text.0),
+            Clause::Equals(text) => name == &*text.text,
+            Clause::StartsWith(text) => name.starts_with(&*text.text),
+            Clause::EndsWith(text) => name.ends_with(&*text.text),
+            // Most texts hold some letter that the name does not, which is seen without a search.
+            Clause::Contains(text) => {
+                text.letters & !subject.letters == 0 && name.contains(&*text.text)
+            }
             Clause::Regex(pattern) => pattern.regex.is_match(name),
-            Clause::Or(parts) => parts.0.iter().any(|part| part.matches(name)),
-            Clause::And(parts) => parts.0.iter().all(|part| part.matches(name)),
-            Clause::Not(part) => !part.matches(name),
+            Clause::Or(parts) => parts.0.iter().any(|part| part.matches_subject(subject)),
+            Clause::And(parts) => parts.0.iter().all(|part| part.matches_subject(subject)),
+            Clause::Not(part) => !part.matches_subject(subject),
         }
     }
 
@@ -48,7 +57,7 @@ impl Clause {
     pub(crate) fn note_names(&self, position: usize, names: &mut HashMap<Box<str>, usize>) -> bool {
         match self {
             Clause::Equals(text) => {
-                names.entry(text.0.clone()).or_insert(position);
+                names.entry(text.text.clone()).or_insert(position);
                 true
             }
             Clause::Or(parts) => {
@@ -64,10 +73,44 @@ impl Clause {
     }
 }
 
+/// A lower-case name and the letters in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'n> {
+    name: &'n str,
+    letters: u64,
+}
+
+impl<'n> Subject<'n> {
+    pub(crate) fn new(name: &'n str) -> Self {
+        Self { name, letters: letters(name) }
+    }
+}
+
+/// The bytes of a text as bits of a word; bytes may share a bit.
+fn letters(text: &str) -> u64 {
+    text.bytes().fold(0, |bits, byte| bits | 1 << (byte & 63))
+}
+
 /// A text to compare with, held in lower case and never empty (an empty one would match all).
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Lower(Box<str>);
+pub(crate) struct Lower {
+    text: Box<str>,
+    letters: u64,
+}
+
+impl Lower {
+    fn new(text: &str) -> Self {
+        let text: Box<str> = text.to_lowercase().into();
+        Self { letters: letters(&text), text }
+    }
+}
+
+impl Serialize for Lower {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
 
 impl TryFrom<String> for Lower {
     type Error = &'static str;
@@ -77,7 +120,7 @@ impl TryFrom<String> for Lower {
                 "a match text is empty, which would match every name: write part of a name",
             );
         }
-        Ok(Self(text.to_lowercase().into()))
+        Ok(Self::new(&text))
     }
 }
 

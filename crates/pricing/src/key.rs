@@ -114,11 +114,19 @@ price_keys!(
     CacheStorageTokenHours = "cache_storage_tok_hours" per 1_000_000,
     /// Sandbox container hours.
     ContainerHours = "container_hours" per 1,
+    /// Time on GPUs, microseconds of the request times the model's GPUs, shared by as many requests as
+    /// they serve at a time; priced by the hour. No meter counts it: it is in the request's context.
+    GpuHour = "gpu_hour" per 3_600_000_000,
 );
 
 impl PriceKey {
     /// How many keys there are.
     pub(crate) const COUNT: usize = PriceKey::ALL.len();
+
+    /// Whether it is a price of tokens.
+    pub const fn is_tokens(self) -> bool {
+        self as usize <= PriceKey::Citation as usize
+    }
 
     /// The keys that may price a meter, nearest first: its own, its class, then the plain rate of its
     /// direction. The first that has a price is the meter's price. A class goes before a modality:
@@ -190,6 +198,6 @@ mod tests {
         let reached = |key: &&PriceKey| Meter::ALL.iter().any(|m| PriceKey::of(*m).contains(key));
         let idle: Vec<&str> =
             PriceKey::ALL.iter().filter(|key| !reached(key)).map(|key| key.as_str()).collect();
-        assert_eq!(idle, ["output.video", "pages.annotated", "messages"]);
+        assert_eq!(idle, ["output.video", "pages.annotated", "messages", "gpu_hour"]);
     }
 }

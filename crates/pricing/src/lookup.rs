@@ -1,17 +1,31 @@
 //! From the names a request carries to the model that is billed.
 //!
-//! A provider is found by its id, else by the first whose `match` clause its name satisfies. A model is
-//! the provider's first whose clause the name satisfies; where none does, the first of the providers it
-//! falls back to; where none does, the same again with compact dates written with dashes. Names that
-//! clauses spell out are resolved once and kept in a table; only the rest try clauses one by one.
+//! A provider is found by its id, else by the first whose `match` clause its name satisfies. A name is
+//! first looked for among the provider's aliases. A model is the provider's first whose clause the name
+//! satisfies; where none does, the first of the providers it falls back to; where none does, the same
+//! again with compact dates written with dashes, and then with the name as the catalog would write it
+//! (`rewrite`). Names that clauses spell out are resolved once and kept in a table; only the rest try
+//! clauses one by one.
+//!
+//! A name that is no model's stays without a price: it is never taken for a similar one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use units::UnixMicros;
+
+use crate::alias::{self, Aliases, CHAIN_MAX};
 use crate::book::PriceBook;
-use crate::clause::Clause;
+use crate::clause::{Clause, Subject};
+use crate::layer::LayerKind;
 use crate::model::Model;
+use crate::multiplier::Multipliers;
 use crate::name::Name;
+use crate::resolution::{Rewrite, Rule};
+use crate::rewrite::{Opaque, opaque, rewritten};
+
+/// Most times a name is rewritten: `bedrock/arn:…/us.vendor.model` takes three.
+const REWRITES_MAX: usize = 4;
 
 /// A provider with its models in the order they are tried.
 #[derive(Debug, Clone)]
@@ -21,9 +35,11 @@ pub(crate) struct Provider {
     pub(crate) model_clause: Option<Clause>,
     pub(crate) fallback: Vec<Box<str>>,
     pub(crate) models: Vec<Arc<Model>>,
-    /// Whether a file of the operator added it.
-    pub(crate) pinned: bool,
+    /// The layer above the catalog that added it.
+    pub(crate) pinned: Option<LayerKind>,
     pub(crate) names: Names,
+    pub(crate) aliases: Aliases,
+    pub(crate) multipliers: Multipliers,
 }
 
 /// The models of one provider by name.
@@ -57,14 +73,67 @@ impl Names {
 }
 
 impl Provider {
-    fn own_model(&self, name: &str) -> Option<&Model> {
-        let open = || {
-            let matching =
-                |at: &&usize| self.models.get(**at).is_some_and(|m| m.clause.matches(name));
-            self.names.open.iter().find(matching).copied()
+    /// A provider without a model.
+    pub(crate) fn new(id: Box<str>, pinned: Option<LayerKind>) -> Self {
+        Self {
+            id,
+            clause: None,
+            model_clause: None,
+            fallback: Vec::new(),
+            models: Vec::new(),
+            pinned,
+            names: Names::default(),
+            aliases: Aliases::new(),
+            multipliers: Multipliers::default(),
+        }
+    }
+
+    /// Whether its clause is for this name and not only for some name that holds it.
+    fn goes_by(&self, name: &str) -> bool {
+        let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase());
+        plain(name) && self.clause.as_ref().is_some_and(|clause| clause.matches(name))
+    }
+
+    fn own_model(&self, name: &str, wanted: Wanted) -> Option<(&Model, Rule)> {
+        let named = self.names.exact.get(name).and_then(|position| self.models.get(*position));
+        if let Some(model) = named.filter(|model| wanted.includes(model)) {
+            return Some((model, Rule::Name));
+        }
+        let opaque = opaque(name);
+        if matches!(opaque, Opaque::Resource) {
+            return None;
+        }
+        let subject = Subject::new(name);
+        let matching = |at: &usize| {
+            self.models.get(*at).is_some_and(|model| {
+                model.clause.matches_subject(subject)
+                    && wanted.includes(model)
+                    // A fine-tune is priced by a rule for fine-tunes only: one that matches the name
+                    // whatever it begins with has some other product in mind.
+                    && !matches!(&opaque, Opaque::FineTune(masked) if model.clause.matches(masked.as_str()))
+            })
         };
-        let position = self.names.exact.get(name).copied().or_else(open)?;
-        self.models.get(position).map(|model| &**model)
+        // Behind a name whose price begins later any other model may answer to it.
+        let position = match named {
+            None => self.names.open.iter().copied().find(matching),
+            Some(_) => (0..self.models.len()).find(matching),
+        };
+        Some((self.models.get(position?)?, Rule::Pattern))
+    }
+}
+
+/// Which models are looked for.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    at: UnixMicros,
+    /// Only those with a price at the instant: before its first price a model of some layer does not
+    /// hide the one of a lower layer that answers to the same name.
+    is_priced: bool,
+}
+
+impl Wanted {
+    fn includes(self, model: &Model) -> bool {
+        !self.is_priced || model.is_priced_at(self.at)
     }
 }
 
@@ -73,39 +142,86 @@ impl Provider {
 pub(crate) struct Found<'a> {
     pub(crate) provider: &'a Provider,
     pub(crate) model: &'a Model,
-    /// Whether the model is the provider's own, not one it falls back to.
-    pub(crate) own: bool,
+    /// The provider whose model it is, where that is another one.
+    pub(crate) owner: Option<&'a Provider>,
+    pub(crate) rule: Rule,
 }
 
 impl PriceBook {
-    /// The model billed for the names of a request.
-    pub(crate) fn find(&self, provider: &str, model: &str) -> Option<Found<'_>> {
-        let provider = self.find_provider(Name::lowered(provider)?.as_str())?;
-        let name = Name::lowered(model)?;
-        self.find_model(provider, name.as_str()).or_else(|| {
-            let dashed = name.with_dashed_dates()?;
-            self.find_model(provider, dashed.as_str())
-        })
-    }
-
-    fn find_provider(&self, name: &str) -> Option<&Provider> {
-        let by_clause = || {
-            let known_as = |p: &&Provider| p.clause.as_ref().is_some_and(|c| c.matches(name));
-            self.providers.iter().find(known_as)
+    /// The model billed for the names of a request at an instant.
+    pub(crate) fn find(&self, provider: &str, model: &str, at: UnixMicros) -> Option<Found<'_>> {
+        let provider = self.providers.get(self.position_of(provider)?)?;
+        let find = |is_priced| {
+            let wanted = Wanted { at, is_priced };
+            self.find_called(provider, Name::lowered(model)?, wanted, CHAIN_MAX)
         };
-        match self.ids.get(name) {
-            Some(position) => self.providers.get(*position),
-            None => by_clause(),
-        }
+        find(true).or_else(|| find(false))
     }
 
-    fn find_model<'a>(&'a self, provider: &'a Provider, name: &str) -> Option<Found<'a>> {
-        if let Some(model) = provider.own_model(name) {
-            return Some(Found { provider, model, own: true });
+    /// The position of the provider known by a name.
+    pub(crate) fn position_of(&self, name: &str) -> Option<usize> {
+        let name = Name::lowered(name)?;
+        let name = name.as_str();
+        let by_clause = || {
+            let known_as = |p: &Provider| p.clause.as_ref().is_some_and(|c| c.matches(name));
+            self.providers.iter().position(known_as)
+        };
+        self.ids.get(name).copied().or_else(by_clause)
+    }
+
+    /// The model of a name in lower case, in all the ways it may be written.
+    fn find_called<'a>(
+        &'a self,
+        provider: &'a Provider,
+        mut name: Name,
+        wanted: Wanted,
+        aliases_left: usize,
+    ) -> Option<Found<'a>> {
+        let mut rewrite: Option<Rewrite> = None;
+        for _ in 0..=REWRITES_MAX {
+            let mut found = self.find_name(provider, name.as_str(), wanted, aliases_left);
+            if found.is_none()
+                && let Some(dashed) = name.with_dashed_dates()
+            {
+                found = self.find_name(provider, dashed.as_str(), wanted, aliases_left);
+                rewrite = rewrite.or(found.map(|_| Rewrite::Date));
+            }
+            if let Some(found) = found {
+                let rule = rewrite.map_or(found.rule, |how| found.rule.or_rewritten(how));
+                return Some(Found { rule, ..found });
+            }
+            // By a name that is spelled out: a pattern may match much more than the provider's own.
+            let is_own = |prefix: &str| {
+                let position = self.ids.get(prefix).and_then(|at| self.providers.get(*at));
+                position.is_some_and(|known| known.id == provider.id) || provider.goes_by(prefix)
+            };
+            let (next, how) = rewritten(name.as_str(), is_own)?;
+            (name, rewrite) = (next, rewrite.or(Some(how)));
+        }
+        None
+    }
+
+    fn find_name<'a>(
+        &'a self,
+        provider: &'a Provider,
+        name: &str,
+        wanted: Wanted,
+        aliases_left: usize,
+    ) -> Option<Found<'a>> {
+        if !provider.aliases.is_empty()
+            && let Some(meant) = alias::in_force(&provider.aliases, name, wanted.at)
+        {
+            let left = aliases_left.checked_sub(1)?;
+            let found = self.find_called(provider, Name::lowered(meant)?, wanted, left)?;
+            return Some(Found { rule: Rule::Alias, ..found });
+        }
+        if let Some((model, rule)) = provider.own_model(name, wanted) {
+            return Some(Found { provider, model, owner: None, rule });
         }
         provider.fallback.iter().find_map(|id| {
-            let model = self.providers.get(*self.ids.get(id)?)?.own_model(name)?;
-            Some(Found { provider, model, own: false })
+            let owner = self.providers.get(*self.ids.get(id)?)?;
+            let (model, rule) = owner.own_model(name, wanted)?;
+            Some(Found { provider, model, owner: Some(owner), rule })
         })
     }
 

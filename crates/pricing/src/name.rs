@@ -30,6 +30,15 @@ impl Name {
         Some(name)
     }
 
+    /// A name out of parts that are in lower case already; `None` when it is too long.
+    pub(crate) fn joined(parts: &[&str]) -> Option<Self> {
+        let mut name = Self { bytes: [0; BUFFER_BYTES], len: 0 };
+        for part in parts {
+            name.push(part.as_bytes())?;
+        }
+        Some(name)
+    }
+
     /// The name as text.
     pub(crate) fn as_str(&self) -> &str {
         // Only whole characters are ever pushed, so the text is always valid.

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use serde::Serialize;
 
 use crate::decimal::Decimal;
+use crate::factor::Factor;
 
 /// Decimal places of a line's amount: 1e-18 USD, an attodollar.
 const ATTO_DECIMALS: u32 = 18;
@@ -33,6 +34,23 @@ impl Rate {
         }
     }
 
+    /// The rate of `times` things of which `shared` requests use each at a time.
+    #[must_use]
+    pub(crate) fn shared(self, times: NonZeroU32, shared: NonZeroU32) -> Self {
+        let atto = self.atto.saturating_mul(i128::from(times.get()));
+        Self { atto, per: self.per * i128::from(shared.get()) }
+    }
+
+    /// The rate times a factor, saturating.
+    #[must_use]
+    pub fn times(self, factor: Factor) -> Self {
+        if factor.is_one() {
+            return self;
+        }
+        let (above, below) = factor.ratio();
+        Self { atto: self.atto.saturating_mul(above), per: self.per.saturating_mul(below) }
+    }
+
     /// The price of [`Rate::per`] units, in 1e-18 USD.
     pub const fn atto(self) -> i128 {
         self.atto
@@ -48,8 +66,17 @@ impl Rate {
     pub fn amount(self, quantity: u64) -> i128 {
         let quantity = i128::from(quantity);
         let (whole, rest) = (self.atto / self.per, self.atto % self.per);
-        // `rest` is below `per`, hence below 10^16: its product with a u64 cannot overflow.
-        whole.saturating_mul(quantity).saturating_add(div_half_even(rest * quantity, self.per))
+        let amount = whole.saturating_mul(quantity);
+        let part = match rest.checked_mul(quantity) {
+            Some(product) => div_half_even(product, self.per),
+            // So fine a rate that the product is too long: whole multiples of `per` apart.
+            None => {
+                let (often, left) = (quantity / self.per, quantity % self.per);
+                let last = div_half_even(rest.saturating_mul(left), self.per);
+                rest.saturating_mul(often).saturating_add(last)
+            }
+        };
+        amount.saturating_add(part)
     }
 }
 
@@ -120,6 +147,24 @@ mod tests {
         {
             assert_eq!(round_to_pico(atto), pico, "{atto}");
         }
+    }
+
+    #[test]
+    fn a_factor_is_exact_and_changes_the_rate_alone() {
+        let uplift = Factor::try_from("1.1".parse::<Decimal>().unwrap()).unwrap();
+        assert_eq!(rate("2.5", 1_000_000).times(uplift).amount(3), 8_250_000_000_000);
+        assert_eq!(rate("2.5", 1_000_000).times(Factor::ONE), rate("2.5", 1_000_000));
+        let odd = Factor::try_from("0.123456789012".parse::<Decimal>().unwrap()).unwrap();
+        let exact = 308_641_972_530_000_000;
+        assert_eq!(rate("2.5", 1_000_000).times(odd).amount(1_000_000), exact);
+        assert!(rate("999999999", 1).times(odd).amount(u64::MAX) > 0);
+    }
+
+    #[test]
+    fn time_on_gpus_is_paid_for_each_and_shared_by_those_served_together() {
+        let n = |n| NonZeroU32::new(n).unwrap();
+        let hour = rate("2", 3_600_000_000).shared(n(8), n(4));
+        assert_eq!(hour.amount(3_600_000_000), 4_000_000_000_000_000_000);
     }
 
     proptest! {

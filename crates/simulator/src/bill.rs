@@ -30,6 +30,8 @@ pub struct Quantities {
     pub output_tokens: u64,
     /// The part of the output that is reasoning, tokens.
     pub reasoning_tokens: u64,
+    /// Searches of a reranker.
+    pub searches: u64,
 }
 
 impl Quantities {
@@ -38,7 +40,7 @@ impl Quantities {
         self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
     }
 
-    fn values(self) -> [u64; 7] {
+    fn values(self) -> [u64; 8] {
         [
             self.requests,
             self.input_tokens,
@@ -47,11 +49,12 @@ impl Quantities {
             self.cache_write_1h_tokens,
             self.output_tokens,
             self.reasoning_tokens,
+            self.searches,
         ]
     }
 
-    const fn from_values(values: [u64; 7]) -> Self {
-        let [requests, input, read, write, write_1h, output, reasoning] = values;
+    const fn from_values(values: [u64; 8]) -> Self {
+        let [requests, input, read, write, write_1h, output, reasoning, searches] = values;
         Self {
             requests,
             input_tokens: input,
@@ -60,13 +63,14 @@ impl Quantities {
             cache_write_1h_tokens: write_1h,
             output_tokens: output,
             reasoning_tokens: reasoning,
+            searches,
         }
     }
 }
 
 impl std::iter::Sum for Quantities {
     fn sum<I: Iterator<Item = Self>>(items: I) -> Self {
-        Self::from_values(items.fold([0; 7], |mut sum, item| {
+        Self::from_values(items.fold([0; 8], |mut sum, item| {
             for (sum, value) in sum.iter_mut().zip(item.values()) {
                 *sum = sum.saturating_add(value);
             }
@@ -121,7 +125,7 @@ pub(crate) struct Ledger {
 }
 
 #[derive(Debug, Default)]
-struct Counters([AtomicU64; 7]);
+struct Counters([AtomicU64; 8]);
 
 impl Ledger {
     /// An empty ledger; without `keeps_requests` only totals are kept.

@@ -15,6 +15,7 @@ use crate::bill::Bill;
 use crate::desk::Desk;
 use crate::dialects::Wire;
 use crate::dialects::anthropic::{self, Anthropic};
+use crate::dialects::gemini::{self, Gemini};
 use crate::dialects::openai::{self, OpenAi};
 use crate::rate::Allowance;
 use crate::refusal::Refusal;
@@ -31,6 +32,10 @@ pub(crate) async fn models(State(desk): State<Arc<Desk>>, request: Request) -> R
     if anthropic::is_spoken(headers) {
         let door = authorise::<Anthropic>(&desk, headers);
         return listed::<Anthropic>(&desk, door.map(|()| anthropic::models(names, RELEASED)));
+    }
+    if gemini::is_spoken(headers) {
+        let door = authorise::<Gemini>(&desk, headers);
+        return listed::<Gemini>(&desk, door.map(|()| gemini::models(names)));
     }
     let door = authorise::<OpenAi>(&desk, headers);
     let created_s = RELEASED.get() / 1_000_000;
@@ -53,6 +58,8 @@ pub(crate) async fn not_found(State(desk): State<Arc<Desk>>, request: Request) -
     let refusal = Refusal { status: 404, ..Refusal::invalid(told) };
     if anthropic::is_spoken(request.headers()) {
         refuse::<Anthropic>(&refusal, desk.serial())
+    } else if gemini::is_spoken(request.headers()) {
+        refuse::<Gemini>(&refusal, desk.serial())
     } else {
         refuse::<OpenAi>(&refusal.coded("unknown_url"), desk.serial())
     }

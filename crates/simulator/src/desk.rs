@@ -58,6 +58,18 @@ impl Desk {
         self.options.keys.iter().any(|known| known.expose() == key)
     }
 
+    /// The account of an access key's id. Keys of accounts are written `id:secret` or
+    /// `id:secret:token`; where any key is accepted there is one account, [`crate::AWS_CREDENTIALS`].
+    pub(crate) fn account(&self, id: &str) -> Option<Account<'_>> {
+        let keys = self.options.keys.iter().map(|key| key.expose());
+        let any = self.options.keys.is_empty().then_some(crate::AWS_CREDENTIALS);
+        keys.chain(any).find_map(|key| {
+            let (known, rest) = key.split_once(':')?;
+            let (secret, token) = rest.split_once(':').unwrap_or((rest, ""));
+            (known == id).then_some(Account { secret, token })
+        })
+    }
+
     /// Waits; false when the simulator stops meanwhile.
     pub(crate) async fn pause(&self, ms: u64) -> bool {
         if ms == 0 {
@@ -74,6 +86,15 @@ impl Desk {
         // An error means that the simulator's handle is gone, which ends it as well.
         let _ = self.stopping.clone().wait_for(|stops| *stops).await;
     }
+}
+
+/// What belongs to the id of an access key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Account<'a> {
+    /// The key that signs.
+    pub(crate) secret: &'a str,
+    /// Token of a temporary key; empty for a lasting one.
+    pub(crate) token: &'a str,
 }
 
 /// The bill of one stream while it runs. Dropping it bills what was produced so far.

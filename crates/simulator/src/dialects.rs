@@ -2,15 +2,21 @@
 //! is below this file.
 
 pub(crate) mod anthropic;
+pub(crate) mod bedrock;
+pub(crate) mod cohere;
 mod content;
+pub(crate) mod gemini;
 pub(crate) mod openai;
+pub(crate) mod responses;
 
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use units::UnixMicros;
 
 use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::beats::Beat;
+use crate::desk::Desk;
 use crate::rate::Allowance;
 use crate::refusal::Refusal;
 
@@ -32,14 +38,28 @@ pub(crate) trait Wire: Send + 'static {
 
     /// The key a request carries.
     fn credential(headers: &HeaderMap) -> Option<&str>;
+    /// Whether a key opens the door.
+    fn admits(desk: &Desk, key: &str) -> bool {
+        desk.admits(key)
+    }
     /// What a request without a good key is told.
     fn unauthorised(key: Option<&str>) -> Refusal;
+    /// Checks what can only be checked over the whole request.
+    fn verify(_: &Desk, _: &Parts, _: &[u8]) -> Result<(), Refusal> {
+        Ok(())
+    }
     /// Reads and validates a request as the provider would.
-    fn read(headers: &HeaderMap, body: &[u8], purpose: Purpose) -> Result<Ask, Refusal>;
+    fn read(parts: &Parts, body: &[u8], purpose: Purpose) -> Result<Ask, Refusal>;
     /// An error's body.
     fn refuse(refusal: &Refusal, serial: u64) -> Vec<u8>;
+    /// Names an error in the headers, where the provider does.
+    fn name_error(_: &mut HeaderMap, _: &Refusal) {}
     /// Adds the headers every response of the provider carries.
     fn dress(headers: &mut HeaderMap, serial: u64, allowance: &Allowance, now: UnixMicros);
+    /// The answer to a request to count a prompt.
+    fn counted(tokens: u64) -> Vec<u8> {
+        format!("{{\"input_tokens\":{tokens}}}").into_bytes()
+    }
     /// The id of the answer of request `serial`.
     fn answer_id(serial: u64) -> String;
     /// A plain answer's body.
@@ -52,6 +72,8 @@ pub(crate) trait Wire: Send + 'static {
 pub(crate) trait Events: Send + 'static {
     /// Output tokens the first event already claims.
     const SAID_AT_START: u64;
+    /// Media type of the stream.
+    const CONTENT_TYPE: &'static str = "text/event-stream; charset=utf-8";
 
     /// Appends the events of a beat; nothing when the format has none for it.
     fn encode(&mut self, beat: Beat, answer: &Answer, out: &mut Vec<u8>);

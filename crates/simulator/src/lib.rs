@@ -41,7 +41,7 @@ pub mod traffic;
 
 pub use bill::{Bill, BilledRequest, Quantities};
 pub use error::{ScriptError, SimulatorError};
-pub use options::SimulatorOptions;
+pub use options::{AWS_CREDENTIALS, SimulatorOptions};
 pub use script::{AnswerSize, Reply, Script};
 pub use server::Simulator;
 pub use sink::{AlertSink, Received, SinkAct, SinkKind, SinkOptions};

@@ -8,6 +8,9 @@ use units::{Clock, Secret, SystemClock};
 
 use crate::Script;
 
+/// The one account that may sign requests where any key is accepted, as `id:secret`.
+pub const AWS_CREDENTIALS: &str = "AKIASIMULATED0000000:simulated/secret+access/key";
+
 /// How to start a [`crate::Simulator`]. The default listens on a free loopback port with seed 1.
 #[derive(Debug, Clone)]
 pub struct SimulatorOptions {
@@ -15,7 +18,8 @@ pub struct SimulatorOptions {
     pub bind: SocketAddr,
     /// Decides every answer, together with the prompt.
     pub seed: u64,
-    /// Keys accepted; empty accepts any key but `sk-bad`.
+    /// Keys accepted; empty accepts any key but `sk-bad`. Those of accounts, which sign, are written
+    /// `id:secret` or `id:secret:token`.
     pub keys: Vec<Secret>,
     /// What `created`, cache lifetimes and rate windows are read from.
     pub clock: Arc<dyn Clock>,

@@ -19,7 +19,7 @@ use crate::script::{Reply, Script};
 use crate::stream::{Reel, cut_body};
 
 /// Largest request body read: 64 MiB, beyond what any provider takes.
-const BODY_BYTES_MAX: usize = 64 << 20;
+pub(crate) const BODY_BYTES_MAX: usize = 64 << 20;
 /// The header that carries a script.
 const SCRIPT_HEADER: &str = "x-simulator-script";
 const JSON: &str = "application/json";
@@ -50,8 +50,7 @@ async fn serve<W: Wire>(desk: Arc<Desk>, request: Request, purpose: Purpose) -> 
     let admitted = admit::<W>(&desk, request, purpose, (serial, &mut allowance)).await;
     let mut response = match admitted {
         Ok(admitted) if purpose == Purpose::Count => {
-            let tokens = admitted.ask.prompt.tokens();
-            respond(200, JSON, format!("{{\"input_tokens\":{tokens}}}"))
+            respond(200, JSON, W::counted(admitted.ask.prompt.tokens()))
         }
         Ok(admitted) => fulfil::<W>(&desk, admitted),
         Err(refusal) => refuse::<W>(&refusal, serial),
@@ -63,6 +62,7 @@ async fn serve<W: Wire>(desk: Arc<Desk>, request: Request, purpose: Purpose) -> 
 /// The response to a request that is refused.
 pub(crate) fn refuse<W: Wire>(refusal: &Refusal, serial: u64) -> Response {
     let mut response = respond(refusal.status, JSON, W::refuse(refusal, serial));
+    W::name_error(response.headers_mut(), refusal);
     if let Some(seconds) = refusal.retry_after_s {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -72,7 +72,7 @@ pub(crate) fn refuse<W: Wire>(refusal: &Refusal, serial: u64) -> Response {
 /// Whether a request carries a good key.
 pub(crate) fn authorise<W: Wire>(desk: &Desk, headers: &HeaderMap) -> Result<(), Refusal> {
     let key = W::credential(headers);
-    if key.is_some_and(|key| desk.admits(key)) { Ok(()) } else { Err(W::unauthorised(key)) }
+    if key.is_some_and(|key| W::admits(desk, key)) { Ok(()) } else { Err(W::unauthorised(key)) }
 }
 
 async fn admit<W: Wire>(
@@ -86,7 +86,8 @@ async fn admit<W: Wire>(
     let body = to_bytes(body, BODY_BYTES_MAX)
         .await
         .map_err(|_| Refusal::new(413, "Request exceeds the maximum size"))?;
-    let ask = W::read(&parts.headers, &body, purpose)?;
+    W::verify(desk, &parts, &body)?;
+    let ask = W::read(&parts, &body, purpose)?;
     let (model, script) = script_of(desk, &ask.model, &parts.headers)?;
     if let Some(limit) = script.rate_per_s {
         *allowance = desk.limits.take(&model, limit, desk.options.clock.now());
@@ -118,7 +119,11 @@ async fn admit<W: Wire>(
 }
 
 /// The model without its script, and the script in force: options, faults, name, header.
-fn script_of(desk: &Desk, name: &str, headers: &HeaderMap) -> Result<(String, Script), Refusal> {
+pub(crate) fn script_of(
+    desk: &Desk,
+    name: &str,
+    headers: &HeaderMap,
+) -> Result<(String, Script), Refusal> {
     let wrong = |error: crate::ScriptError| Refusal::invalid(error.to_string()).about("model");
     let (model, named) = Script::split(name).map_err(wrong)?;
     let mut script = desk.faults.over(&desk.options.script, model).overlaid(&named);
@@ -170,19 +175,18 @@ fn tell<W: Wire>(desk: &Arc<Desk>, answer: &Answer, script: &Script) -> Response
 }
 
 fn play<W: Wire>(desk: &Arc<Desk>, answer: Answer, script: Script) -> Response {
-    const STREAM: &str = "text/event-stream; charset=utf-8";
     let events = W::events(&answer);
     if script.reply == Some(Reply::SseError) {
         let mut out = Vec::new();
         events.error(&mut out);
-        return respond(200, STREAM, out);
+        return respond(200, W::Events::CONTENT_TYPE, out);
     }
     let so_far = Quantities { output_tokens: 0, reasoning_tokens: 0, ..answer.usage };
     let charge = Charge::new(Arc::clone(desk), owed::<W>(&answer, so_far));
     let beats = Beats::of(&answer, W::STEP_TOKENS);
     let desk = Arc::clone(desk);
     let reel = Reel { desk, answer, beats, events, charge, script, sent: 0, is_over: false };
-    let mut response = respond(200, STREAM, reel.into_body());
+    let mut response = respond(200, W::Events::CONTENT_TYPE, reel.into_body());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }

@@ -14,7 +14,11 @@ use tokio::task::JoinHandle;
 use crate::bill::Bill;
 use crate::desk::Desk;
 use crate::dialects::anthropic::Anthropic;
-use crate::dialects::openai::OpenAi;
+use crate::dialects::bedrock;
+use crate::dialects::cohere::{self, Cohere};
+use crate::dialects::gemini;
+use crate::dialects::openai::{OpenAi, embeddings};
+use crate::dialects::responses::Responses;
 use crate::{ScriptError, SimulatorError, SimulatorOptions, control, respond};
 
 /// How long a stop waits for connections to end, before it leaves them.
@@ -58,7 +62,7 @@ impl Simulator {
         self.addr
     }
 
-    /// The base URL of both dialects: `http://ADDR/v1`.
+    /// The base URL of every dialect: `http://ADDR/v1`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.addr)
     }
@@ -105,9 +109,18 @@ impl Drop for Simulator {
 fn routes(desk: Arc<Desk>) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(respond::chat::<OpenAi>))
+        .route("/v1/embeddings", post(embeddings::embed))
+        .route("/v1/responses", post(respond::chat::<Responses>))
+        .route("/v1/responses/input_tokens", post(respond::count::<Responses>))
         .route("/v1/messages", post(respond::chat::<Anthropic>))
         .route("/v1/messages/count_tokens", post(respond::count::<Anthropic>))
         .route("/v1/models", get(control::models))
+        .route("/v1beta/models", get(control::models))
+        .route("/v1/models/{*place}", post(gemini::serve))
+        .route("/v1beta/models/{*place}", post(gemini::serve))
+        .route("/model/{*place}", post(bedrock::serve))
+        .route("/v2/chat", post(respond::chat::<Cohere>))
+        .route("/v2/rerank", post(cohere::rerank))
         .route("/simulator/bill", get(control::bill))
         .route("/simulator/reset", post(control::reset))
         .route("/simulator/fault", post(control::fault))

@@ -19,7 +19,9 @@ pub(crate) const HEADER_BYTES: u64 = 4096;
 const HEADER_LEN: usize = 4096;
 
 /// Version of the format, raised when an older build could not read what this one writes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
+/// The oldest version this build reads: its frames say which layout they are in.
+const VERSION_OLDEST: u32 = 1;
 
 const MAGIC: &[u8; 8] = b"TGSPOOL\n";
 const SEAL: &[u8; 8] = b"SEALED-1";
@@ -76,7 +78,7 @@ pub(crate) fn read(file: &dyn DiskFile, path: &Path) -> Result<Start, SpoolError
         return Ok(Start::Blank);
     }
     let Some(header) = parse(&bytes) else { return Ok(Start::Damaged) };
-    if header.version != VERSION {
+    if !(VERSION_OLDEST..=VERSION).contains(&header.version) {
         let path = path.to_owned();
         return Err(SpoolError::Version { path, found: header.version, known: VERSION });
     }

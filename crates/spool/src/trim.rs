@@ -78,6 +78,9 @@ fn cut_texts(event: &mut UsageEvent) {
         &mut event.cost.price_version,
         &mut event.cost.rate_set,
         &mut event.cost.service_tier,
+        &mut event.cost.processing,
+        &mut event.cost.speed,
+        &mut event.cost.inference_geo,
         &mut event.privacy.prompt_hash,
         &mut event.privacy.template_hash,
     ];

@@ -1,5 +1,5 @@
 //! The transactional store: organisations, keys, login links, sessions, the books of budgets, incidents,
-//! the outbox, audit. All transactional SQL of the product lives here, for SQLite and for PostgreSQL.
+//! the outbox, prices, audit. All transactional SQL of the product lives here, for SQLite and for PostgreSQL.
 //!
 //! An aggregate is a trait at the top of the crate; `stored` says once what each call does; `sqlite` and
 //! `postgres` hold its statements, one file per aggregate and engine. Both must give the same answers:
@@ -22,6 +22,7 @@ mod login;
 mod open;
 mod organisation;
 mod postgres;
+mod prices;
 mod role;
 mod rows;
 mod session;
@@ -46,6 +47,10 @@ pub use lease::{Decide, Leases};
 pub use login::{LOGIN_LINK_LIFETIME_US, Login, LoginLinks};
 pub use open::{Store, StoreOptions};
 pub use organisation::{Organisation, Organisations};
+pub use prices::{
+    NewPriceBook, NewPriceLayer, PriceChange, PriceLayer, PriceLayerName, PriceVersion, Prices,
+    PricesInForce,
+};
 pub use role::Role;
 pub use session::{SESSION_LIFETIME_US, Session, Sessions};
 pub use token::SecretHash;

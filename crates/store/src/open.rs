@@ -9,7 +9,7 @@ use units::Clock;
 use crate::address::{Address, address};
 use crate::{
     Audit, Incidents, Instance, InstanceSecret, Keys, LOGIN_LINK_LIFETIME_US, Leases, LoginLinks,
-    Organisations, Outbox, SESSION_LIFETIME_US, Sessions, StoreError, shown_address,
+    Organisations, Outbox, Prices, SESSION_LIFETIME_US, Sessions, StoreError, shown_address,
 };
 use crate::{postgres, sqlite};
 
@@ -67,6 +67,7 @@ pub struct Store {
     pub(crate) leases: Arc<dyn Leases>,
     pub(crate) incidents: Arc<dyn Incidents>,
     pub(crate) outbox: Arc<dyn Outbox>,
+    pub(crate) prices: Arc<dyn Prices>,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) instance: Arc<dyn Instance>,
 }
@@ -121,6 +122,11 @@ impl Store {
     /// Messages on their way out.
     pub fn outbox(&self) -> Arc<dyn Outbox> {
         Arc::clone(&self.outbox)
+    }
+
+    /// Layers of prices and the books they made.
+    pub fn prices(&self) -> Arc<dyn Prices> {
+        Arc::clone(&self.prices)
     }
 
     /// The audit log.

@@ -11,6 +11,7 @@ mod leases;
 mod login_links;
 mod organisations;
 mod outbox;
+mod prices;
 mod sessions;
 
 use std::path::Path;

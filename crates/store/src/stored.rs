@@ -11,6 +11,7 @@ mod leases;
 mod login_links;
 mod organisations;
 mod outbox;
+mod prices;
 mod sessions;
 
 pub(crate) use audit::{AuditSql, entry};
@@ -21,6 +22,7 @@ pub(crate) use leases::{LeaseSql, WindowKey, gather, state};
 pub(crate) use login_links::{LoginLinkSql, login};
 pub(crate) use organisations::{OrganisationSql, organisation};
 pub(crate) use outbox::{OutboxSql, Settled, delivery, stats};
+pub(crate) use prices::{PriceSql, layer_name, price_layer, price_version};
 pub(crate) use sessions::{SessionSql, session};
 
 use std::sync::Arc;
@@ -38,6 +40,7 @@ where
         + LoginLinkSql
         + OrganisationSql
         + OutboxSql
+        + PriceSql
         + SessionSql,
 {
     let (link_us, session_us) = (options.login_link_lifetime_us, options.session_lifetime_us);
@@ -49,6 +52,7 @@ where
         leases: Arc::new(leases::StoredLeases(Arc::clone(&db))),
         incidents: Arc::new(incidents::StoredIncidents(Arc::clone(&db))),
         outbox: Arc::new(outbox::StoredOutbox(Arc::clone(&db))),
+        prices: Arc::new(prices::StoredPrices(Arc::clone(&db))),
         audit: Arc::new(audit::StoredAudit(Arc::clone(&db))),
         instance: Arc::new(instance::StoredInstance(db)),
     }

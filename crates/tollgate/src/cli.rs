@@ -2,6 +2,8 @@
 //!
 //! Definitions only. Must never do what a command says.
 
+mod price;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +12,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use units::{KeyId, RequestId, Slug, UnixMicros};
+
+pub use price::{
+    ImportFormat, PriceCommand, PriceCostArgs, PriceDiffArgs, PriceImportArgs, PriceListArgs,
+    PriceRerateArgs, PriceSetArgs, PriceShowArgs, PriceUnpricedArgs, PriceVersionsArgs,
+    PriceWhatIfArgs, TakenAs,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -91,6 +99,9 @@ pub enum Command {
     /// Show what budgets have spent and who holds leases on them.
     #[command(subcommand)]
     Budget(BudgetCommand),
+    /// Cost what was used, and see, change and compare what things cost.
+    #[command(subcommand)]
+    Price(PriceCommand),
     /// Look at single requests.
     #[command(subcommand)]
     Request(RequestCommand),

@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod init;
 pub mod key;
 pub mod login;
+pub mod price;
 pub mod query;
 pub mod request;
 pub mod serve;

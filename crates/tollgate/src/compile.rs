@@ -8,12 +8,13 @@ use policy::{
 use units::{CalendarWindow, UnixMicros, Usd};
 
 use crate::config::{self, Config};
+use crate::prices::Laid;
 
-/// The snapshot of a configuration, the keys of the database and the operator's price file.
+/// The snapshot of a configuration, the keys of the database, and what lies over the catalog of prices.
 pub fn document(
     config: &Config,
     keys: &[store::Key],
-    prices: Option<String>,
+    prices: &Laid,
     compiled_at: UnixMicros,
 ) -> SnapshotDocument {
     let declared = config.keys.iter().map(|key| declared_key(config, key));
@@ -28,7 +29,8 @@ pub fn document(
         routes: config.routes.iter().map(route).collect(),
         providers: config.providers.iter().map(provider).collect(),
         budgets: budgets(config),
-        prices,
+        prices: prices.file.as_ref().map(|file| file.json.clone()),
+        price_layers: Some(prices.layers()),
     }
 }
 

@@ -15,6 +15,9 @@ pub enum CommandError {
     /// The price book cannot be used.
     #[error("prices: {0}")]
     Prices(#[from] pricing::PriceBookError),
+    /// A catalog cannot be imported.
+    #[error("{0}")]
+    Import(#[from] pricing::import::ImportError),
     /// A provider cannot be used.
     #[error("{0}")]
     Upstream(#[from] gateway::UpstreamError),

@@ -6,6 +6,7 @@ pub mod compile;
 pub mod config;
 pub mod demo;
 pub mod failure;
+pub mod prices;
 pub mod print;
 pub mod schemas;
 pub mod service;
@@ -43,6 +44,7 @@ fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::Console => commands::console::run(&cli.config),
         Command::Doctor(arguments) => commands::doctor::run(arguments, &cli.config),
         Command::Budget(command) => commands::budget::run(command, &cli.config),
+        Command::Price(command) => commands::price::run(command, &cli.config),
         Command::Request(command) => commands::request::run(command, &cli.config),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Init(arguments) => commands::init::run(arguments, &cli.config),

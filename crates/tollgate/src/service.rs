@@ -5,8 +5,10 @@ mod alerting;
 mod board;
 pub mod console;
 mod console_half;
+mod followers;
 mod gateway_half;
 mod gauges;
+mod last_used;
 mod link;
 mod node;
 mod price_board;
@@ -29,6 +31,7 @@ use units::{Clock, Label, Secret};
 
 use crate::config::{Config, Environment};
 use crate::failure::CommandError;
+use crate::prices::{self, Laid};
 use console_half::ConsoleHalf;
 use gateway_half::{GatewayHalf, Parts, Source};
 
@@ -244,23 +247,10 @@ fn runtime() -> Result<Runtime, CommandError> {
         .map_err(CommandError::system("cannot start threads"))
 }
 
-/// The price book: the embedded catalog, and over it the operator's file.
+/// The price book of the catalog and the operator's file, without what the store has in force.
 pub fn prices(config: &Config) -> Result<PriceBook, CommandError> {
-    Ok(priced(config)?.0)
-}
-
-/// The operator's price file, checked by the price book that will read it.
-pub fn price_file(config: &Config) -> Result<Option<String>, CommandError> {
-    Ok(priced(config)?.1)
-}
-
-fn priced(config: &Config) -> Result<(PriceBook, Option<String>), CommandError> {
-    let book = PriceBook::embedded()?;
-    let Some(path) = &config.pricing.file else { return Ok((book, None)) };
-    let text = std::fs::read_to_string(path)
-        .map_err(CommandError::system(format!("cannot read {} (pricing.file)", path.display())))?;
-    let book = book.with_overlay(&text, &path.display().to_string())?;
-    Ok((book, Some(text)))
+    let laid = Laid { file: prices::file(config)?, ..Laid::default() };
+    Ok(prices::compose(&laid.layers())?)
 }
 
 /// Key of the prompt hashes: the same on every gateway of an installation, so that equal prompts are

@@ -20,9 +20,11 @@ pub(crate) enum Fixture {
     Schemas,
 }
 
-pub(crate) fn run(what: Fixture) -> Result<()> {
+/// Makes a fixture anew; with `check` only compares it with what is checked in.
+pub(crate) fn run(what: Fixture, check: bool) -> Result<()> {
     match what {
-        Fixture::Prices => prices(),
+        Fixture::Prices => prices(check),
+        Fixture::Schemas if check => bail!("`cargo xtask tidy` compares the schemas"),
         Fixture::Schemas => {
             crate::demo::build()?;
             crate::demo::run_binary(&["config", "schema", "--all", "schemas"])
@@ -30,22 +32,52 @@ pub(crate) fn run(what: Fixture) -> Result<()> {
     }
 }
 
-fn prices() -> Result<()> {
-    setup::packages(&[("python3", "python3-venv")])?;
-    let venv = cache()?.join("prices");
-    commands::run(program("python3", &["-m", "venv", &venv.to_string_lossy()]))?;
-    let pip = venv.join("bin/pip").to_string_lossy().into_owned();
-    commands::run(program(&pip, &["install", "--quiet", GENAI_PRICES]))?;
+/// The catalog and its golden cases from the package they are made of, with its licence beside them.
+fn prices(check: bool) -> Result<()> {
+    let python = package()?;
     let data = root().join("crates/pricing/data");
-    for (script, file) in [("convert.py", "catalog.json"), ("goldens.py", "goldens.jsonl")] {
-        let python = venv.join("bin/python").to_string_lossy().into_owned();
-        let path = data.join(script).to_string_lossy().into_owned();
-        let output =
-            program(&python, &[&path]).output().with_context(|| format!("cannot run {path}"))?;
+    let licence = "from importlib.metadata import files; \
+        print(next(f for f in files('genai-prices') if f.name == 'LICENSE').read_text(), end='')";
+    let convert = data.join("convert.py").to_string_lossy().into_owned();
+    let goldens = data.join("goldens.py").to_string_lossy().into_owned();
+    for (arguments, file) in [
+        (vec!["-c", licence], "LICENSE.genai-prices"),
+        (vec![convert.as_str()], "catalog.json"),
+        (vec![goldens.as_str()], "goldens.jsonl"),
+    ] {
+        let output = program(&python, &arguments)
+            .output()
+            .with_context(|| format!("cannot start {python} for {file}"))?;
         if !output.status.success() {
-            bail!("{script} failed: {}", String::from_utf8_lossy(&output.stderr));
+            bail!("{file} cannot be made: {}", String::from_utf8_lossy(&output.stderr));
         }
-        fs::write(data.join(file), output.stdout)?;
+        let path = data.join(file);
+        if !check {
+            fs::write(&path, output.stdout)?;
+        } else if fs::read(&path)? != output.stdout {
+            bail!(
+                "{} is not what {GENAI_PRICES} makes: run `cargo xtask fixtures prices`",
+                path.display()
+            );
+        }
     }
     Ok(())
+}
+
+/// A Python that has the package, in an environment of its own.
+fn package() -> Result<String> {
+    setup::packages(&[("python3", "python3-venv")])?;
+    let venv = cache()?.join("prices");
+    let bin = |name: &str| venv.join("bin").join(name).to_string_lossy().into_owned();
+    let (python, wanted) = (bin("python"), GENAI_PRICES.replace("==", " "));
+    let installed = "from importlib.metadata import version; \
+        print('genai-prices', version('genai-prices'))";
+    let output = program(&python, &["-c", installed]).output();
+    if output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == wanted) {
+        return Ok(python);
+    }
+    commands::run(program("python3", &["-m", "venv", &venv.to_string_lossy()]))?;
+    let install = ["install", "--quiet", "--disable-pip-version-check", GENAI_PRICES];
+    commands::run(program(&bin("pip"), &install))?;
+    Ok(python)
 }

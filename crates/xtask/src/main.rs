@@ -51,6 +51,9 @@ enum Command {
     Fixtures {
         /// What to rebuild.
         what: fixtures::Fixture,
+        /// Only compare it with what is checked in.
+        #[arg(long)]
+        check: bool,
     },
 }
 
@@ -61,7 +64,7 @@ fn main() -> ExitCode {
         Command::Lint => lint::run(),
         Command::Tidy => tidy::run(),
         Command::Bench { filter } => bench::run(filter.as_deref()),
-        Command::Fixtures { what } => fixtures::run(what),
+        Command::Fixtures { what, check } => fixtures::run(what, check),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use events::UsageSource;
 use finops::{BudgetUse, Gauge, IncidentFigures};
 use lake::{Lake, LakeOptions, LakeRow};
-use pricing::{PriceBook, Query};
+use pricing::{PriceBook, PriceContext, Query};
 use serde::Deserialize;
 use simulator::traffic::{Population, RUNAWAY_FEATURE, RUNAWAY_TEAM, UNPRICED_MODEL, history_day};
 use store::{Incident, IncidentFilter};
@@ -123,7 +123,7 @@ fn history(now: UnixMicros, days: i64) -> Vec<Vec<LakeRow>> {
                     provider: event.model.provider.as_deref().unwrap_or_default(),
                     model: event.model.resolved.as_deref().unwrap_or_default(),
                     at: event.times.received_us,
-                    service_tier: None,
+                    context: PriceContext::NONE,
                     meters: &event.meters,
                 };
                 event.cost.billed = prices.price(&query).map(|priced| priced.cost);

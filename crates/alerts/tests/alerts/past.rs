@@ -7,7 +7,7 @@ use alerts::{AlertsError, Breakdown, Inputs, TeamAmount, TeamHour};
 use async_trait::async_trait;
 use events::{UsageEvent, UsageSource};
 use finops::{BudgetUse, DriverBy, Gauge, HourPoint, LineChange, Moved, Span, Unpriced, Use};
-use pricing::{PriceBook, Query};
+use pricing::{PriceBook, PriceContext, Query};
 use simulator::traffic::{Population, history_day};
 use units::{BillingZone, UnixMicros, Usd};
 
@@ -96,7 +96,7 @@ fn priced(event: &UsageEvent, prices: &PriceBook) -> Spent {
                 provider,
                 model: &model,
                 at: event.times.received_us,
-                service_tier: None,
+                context: PriceContext::NONE,
                 meters: &event.meters,
             };
             prices.price(&query).map(|priced| priced.cost)

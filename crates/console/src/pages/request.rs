@@ -6,8 +6,8 @@ mod lines;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
-use events::UsageEvent;
-use units::{RequestId, Usd};
+use events::{Cost, UsageEvent};
+use units::RequestId;
 
 use super::layout::{Layout, Section};
 use super::rendered;
@@ -110,11 +110,11 @@ pub(crate) async fn show(
 
 impl Head {
     fn of(state: &ConsoleState, event: &UsageEvent, attempts: &[Attempt]) -> Self {
-        let costs = attempts.iter().map(|attempt| attempt.event.cost.billed);
-        let cost: Option<Usd> = costs.sum();
+        let cost = Cost::total(attempts.iter().map(|attempt| &attempt.event.cost));
         let lasted = event.times.ended_us.micros_since(event.times.received_us);
         let model = event.model.resolved.as_deref().unwrap_or(&event.model.asked);
-        let sent = attempts.iter().filter(|attempt| attempt.event.ids.attempt > 0).count();
+        let is_sent = |event: &UsageEvent| event.ids.attempt > 0 && !event.cost.is_correction();
+        let sent = attempts.iter().filter(|attempt| is_sent(&attempt.event)).count();
         Self {
             cost: cost.map(ExactMoney),
             status: event.outcome.status.map_or_else(|| "–".to_owned(), |s| s.to_string()),
@@ -161,7 +161,7 @@ fn times(attempts: &[Attempt]) -> Result<String, askama::Error> {
     let after = |at: units::UnixMicros| u64::try_from(at.micros_since(start)).unwrap_or(0);
     let mut stretches = Vec::new();
     let mut began = 0;
-    for attempt in attempts {
+    for attempt in attempts.iter().filter(|attempt| !attempt.event.cost.is_correction()) {
         let (number, times) = (attempt.event.ids.attempt, &attempt.event.times);
         let ended = after(times.ended_us).max(began);
         let named = |what: &str| match number {

@@ -55,11 +55,10 @@ fn row(seq: u64, customer: &str, cost: Option<&str>) -> LakeRow {
             list: cost,
             contract: cost,
             billed: cost,
-            provider_reported: None,
             price_version: cost.map(|_| "pb_0123456789abcdef".to_owned()),
             rate_set: None,
             usage_source: UsageSource::Provider,
-            service_tier: None,
+            ..Cost::default()
         },
         cache: Cache { state: CacheState::Off, saved: None },
         privacy: Privacy::default(),

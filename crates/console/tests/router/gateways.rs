@@ -37,6 +37,7 @@ impl Default for MemoryLink {
             providers: Vec::new(),
             budgets: Vec::new(),
             prices: None,
+            price_layers: None,
         };
         Self { document: Arc::new(document), is_away: false, waiting: Arc::new(Semaphore::new(0)) }
     }
@@ -44,7 +45,12 @@ impl Default for MemoryLink {
 
 #[async_trait]
 impl GatewayLink for MemoryLink {
-    async fn snapshot(&self, after: Option<&str>, wait: Duration) -> Option<Arc<SnapshotDocument>> {
+    async fn snapshot(
+        &self,
+        _node: &str,
+        after: Option<&str>,
+        wait: Duration,
+    ) -> Option<Arc<SnapshotDocument>> {
         if after != Some(self.document.tag().as_str()) {
             return Some(Arc::clone(&self.document));
         }

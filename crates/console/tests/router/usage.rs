@@ -12,7 +12,7 @@ use events::{
     Attribution, Cache, CacheState, Call, Cost, Decision, ErrorClass, EventIds, FinishReason,
     Meter, Meters, ModelNames, Outcome, Privacy, Times, UsageEvent, UsageSource,
 };
-use pricing::{PriceBook, Query};
+use pricing::{PriceBook, PriceContext, Query};
 use units::{KeyId, RequestId, Slug, UnixMicros, Usd};
 
 use crate::sample::{HOSTILE, NOW};
@@ -299,7 +299,7 @@ fn event(position: usize, row: &Row, book: &PriceBook) -> UsageEvent {
         provider: &provider,
         model: &model,
         at: row.at,
-        service_tier: None,
+        context: PriceContext::NONE,
         meters: &meters,
     };
     let priced = book.price(&query);
@@ -366,11 +366,10 @@ fn event(position: usize, row: &Row, book: &PriceBook) -> UsageEvent {
             list: cost,
             contract: cost,
             billed: cost,
-            provider_reported: None,
             price_version: Some(book.version().to_owned()),
             rate_set: priced.as_ref().map(|priced| priced.rate_set.to_string()),
             usage_source: UsageSource::Provider,
-            service_tier: None,
+            ..Cost::default()
         },
         cache: Cache { state: CacheState::Miss, saved: None },
         privacy: Privacy::default(),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::seal::is_native;
 use crate::chat::{Content, Image, Part, Role, Turn};
 use crate::request::{Losses, RequestError};
 
@@ -42,6 +43,8 @@ pub(super) enum Block<'r> {
         tool_use_id: Cow<'r, str>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         content: Vec<Block<'r>>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        is_error: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<&'r RawValue>,
     },
@@ -170,22 +173,26 @@ fn block<'r>(
             losses.lose(&content, &format!("files of type {media_type} are not taken"))?;
             None
         }
-        Content::ToolCall { id, name, arguments } => {
+        Content::ToolCall { id, name, arguments, .. } => {
             let input = input(arguments, param)?;
             Some(Block::ToolUse { id: call_id(id), name, input, cache_control })
         }
-        Content::ToolResult { call_id: id, parts } => {
+        Content::ToolResult { call_id: id, parts, is_error } => {
             let mut content = Vec::with_capacity(parts.len());
             for part in parts {
                 content.extend(block(part, param, losses)?);
             }
-            Some(Block::ToolResult { tool_use_id: call_id(id), content, cache_control })
+            let (tool_use_id, is_error) = (call_id(id), *is_error);
+            Some(Block::ToolResult { tool_use_id, content, is_error, cache_control })
         }
-        Content::Thinking { text, signature } => {
+        Content::Thinking { text, signature } if is_native(signature) => {
             Some(Block::Thinking { thinking: text, signature })
         }
-        Content::RedactedThinking(data) => Some(Block::RedactedThinking { data }),
-        Content::UnsignedThinking => {
+        Content::RedactedThinking(data) if is_native(data) => {
+            Some(Block::RedactedThinking { data })
+        }
+        // What another provider signed, or nobody, is not taken back.
+        Content::Thinking { .. } | Content::RedactedThinking(_) | Content::UnsignedThinking => {
             losses.note("messages[].reasoning_content");
             None
         }

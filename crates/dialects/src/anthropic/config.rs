@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::generation::{Generation, Thinking};
-use crate::chat::{ChatRequest, Effort, ResponseFormat, Sampling, Tool, ToolChoice};
+use crate::chat::{ChatRequest, Effort, JsonSchema, ResponseFormat, Sampling, Tool, ToolChoice};
 use crate::request::{Losses, RequestError};
 
 /// Least budget of reasoning the provider takes, tokens (its SDK's types, 2.12).
@@ -47,7 +47,7 @@ impl<'r> ToolBody<'r> {
         Self {
             name: &tool.name,
             description: tool.description.as_deref(),
-            input_schema: tool.parameters.map_or_else(empty, InputSchema::Given),
+            input_schema: tool.parameters.as_deref().map_or_else(empty, InputSchema::Given),
             strict: tool.strict,
             cache_control: tool.cache_control,
         }
@@ -140,7 +140,7 @@ pub(super) fn output<'r>(
 ) -> Result<(Option<ThinkingBody>, OutputConfig<'r>), RequestError> {
     let mut config = OutputConfig::default();
     match &request.format {
-        ResponseFormat::JsonSchema(schema) => {
+        ResponseFormat::JsonSchema(JsonSchema { schema, .. }) => {
             config.format = Some(FormatBody { kind: "json_schema", schema });
         }
         ResponseFormat::Other(kind) => {

@@ -7,9 +7,12 @@ use serde_json::value::RawValue;
 use super::usage::Tally;
 use crate::chat::{ChatReply, OutputPart};
 use crate::error::{UpstreamError, decode as decode_error};
-use crate::json::Text;
+use crate::json::{List, Object, Text};
 use crate::reply::{Facts, ReplyError};
 use crate::request::without_position;
+
+/// Kinds of blocks that say something in the neutral chat.
+const KINDS: [&str; 4] = ["text", "thinking", "redacted_thinking", "tool_use"];
 
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -18,7 +21,7 @@ struct Body<'a> {
     #[serde(borrow)]
     model: Option<Text<'a>>,
     #[serde(borrow)]
-    content: Option<Vec<BlockBody<'a>>>,
+    content: Option<List<&'a RawValue>>,
     #[serde(borrow)]
     stop_reason: Option<Text<'a>>,
     #[serde(borrow)]
@@ -66,7 +69,10 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
     if let Some(usage) = body.usage {
         Tally::default().report(usage.get(), facts);
     }
-    let parts: Vec<OutputPart<'a>> = content.into_iter().filter_map(part).collect();
+    let mut parts = Vec::with_capacity(content.0.len());
+    for raw in content.0 {
+        parts.extend(block(raw)?.and_then(part));
+    }
     for part in &parts {
         match part {
             OutputPart::Text(text) | OutputPart::Thinking { text, .. } => facts.output.push(text),
@@ -78,6 +84,17 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
         }
     }
     Ok(ChatReply { parts })
+}
+
+/// A block; `None` for a kind this crate has no word for whose members are of other types.
+fn block(raw: &RawValue) -> Result<Option<BlockBody<'_>>, ReplyError> {
+    serde_json::from_str(raw.get()).map(Some).or_else(|error| {
+        let kind = Object::scan(raw.get()).and_then(|block| block.text("type"));
+        match kind {
+            Some(kind) if !KINDS.contains(&kind.as_str()) => Ok(None),
+            _ => Err(ReplyError::Garbage(without_position(&error))),
+        }
+    })
 }
 
 fn part(block: BlockBody<'_>) -> Option<OutputPart<'_>> {
@@ -92,6 +109,7 @@ fn part(block: BlockBody<'_>) -> Option<OutputPart<'_>> {
             id: block.id?.0,
             name: block.name?.0,
             arguments: block.input.map_or("{}", RawValue::get).into(),
+            signature: None,
         },
         _ => return None,
     })

@@ -93,7 +93,7 @@ impl MessageDecoder {
                 let name = block.name.unwrap_or_default().0;
                 facts.output.push(&name);
                 let id = block.id.unwrap_or_default().0;
-                steps.push(StreamEvent::ToolCall { index, id, name });
+                steps.push(StreamEvent::ToolCall { index, id, name, signature: None });
             }
             // The provider's own tools and their results.
             _ => {}

@@ -3,10 +3,19 @@
 use events::{Meter, Meters};
 
 use crate::json::{Object, whole};
+use crate::metered::Metered;
 use crate::reply::{ExtraUsage, Facts, Usage};
 
 /// Iterations looked at, at most.
 const ITERATIONS_MAX: usize = 64;
+
+/// Reads a `usage` object on its own.
+pub(super) fn read(json: &str) -> Option<Metered> {
+    let mut facts = Facts::default();
+    Tally::default().report(json, &mut facts);
+    let usage = facts.usage?;
+    Some(Metered { usage, extra: facts.extra, model: facts.model, estimated_split: false })
+}
 
 /// What was told so far. A later report overwrites what it names and keeps what it does not: the
 /// lifetimes of cache writes, the tier and the speed are told at the start only.
@@ -20,8 +29,28 @@ pub(super) struct Tally {
     output: u64,
     thinking: u64,
     searches: u64,
+    terms: Terms,
+}
+
+/// What selects prices besides the quantities.
+#[derive(Debug, Clone, Default)]
+struct Terms {
     tier: Option<String>,
-    is_fast: bool,
+    speed: Option<String>,
+    geo: Option<String>,
+}
+
+impl Terms {
+    /// Takes what is told and keeps what is not.
+    fn overwrite(&mut self, usage: &Object<'_>) {
+        for (key, slot) in [
+            ("service_tier", &mut self.tier),
+            ("speed", &mut self.speed),
+            ("inference_geo", &mut self.geo),
+        ] {
+            *slot = usage.text(key).or_else(|| slot.take());
+        }
+    }
 }
 
 impl Tally {
@@ -31,7 +60,7 @@ impl Tally {
         self.overwrite(&usage);
         facts.usage = Some(self.usage());
         if let Some(iterations) = usage.get("iterations") {
-            note_iterations(iterations, facts);
+            note_iterations(iterations, &self.terms, facts);
         }
     }
 
@@ -49,13 +78,11 @@ impl Tally {
         if let Some(details) = usage.child("output_tokens_details") {
             set(&mut self.thinking, told(&details, "thinking_tokens"));
         }
+        // Fetches cost their tokens alone; code runs are billed by the hour and not counted here.
         if let Some(tools) = usage.child("server_tool_use") {
             set(&mut self.searches, told(&tools, "web_search_requests"));
         }
-        self.tier = usage.text("service_tier").or_else(|| self.tier.take());
-        if let Some(speed) = usage.text("speed") {
-            self.is_fast = speed == "fast";
-        }
+        self.terms.overwrite(usage);
     }
 
     fn usage(&self) -> Usage {
@@ -71,15 +98,23 @@ impl Tally {
             .with(Meter::Reasoning, thinking)
             .with(Meter::OutputText, self.output - thinking)
             .with(Meter::WebSearch, self.searches);
-        // Speed is a price tier of its own; the tier proper is then always the standard one.
-        let tier = if self.is_fast { Some("fast".to_owned()) } else { self.tier.clone() };
-        Usage { meters, reported_cost: None, service_tier: tier }
+        let Terms { tier, speed, geo } = self.terms.clone();
+        Usage {
+            meters,
+            reported_cost: None,
+            processing: tier.clone().filter(|tier| tier == "batch"),
+            service_tier: tier,
+            speed: speed.filter(|speed| speed != "standard"),
+            inference_geo: geo.filter(|geo| geo != "not_available"),
+        }
     }
 }
 
 /// Usage the top level leaves out: compactions (on the same model) and advisors (on their own). After
 /// a fallback the top level is that of the model fallen back to.
-fn note_iterations(json: &str, facts: &mut Facts) {
+///
+/// They are served on the terms of the answer; only the speed is that of its model alone.
+fn note_iterations(json: &str, terms: &Terms, facts: &mut Facts) {
     let Ok(iterations) = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(json) else {
         return;
     };
@@ -88,13 +123,13 @@ fn note_iterations(json: &str, facts: &mut Facts) {
         let Some(iteration) = Object::scan(raw.get()) else { continue };
         match iteration.text("type").as_deref() {
             Some(kind @ ("compaction" | "advisor_message")) => {
-                let mut tally = Tally::default();
+                let model = iteration.text("model");
+                let mut terms = terms.clone();
+                terms.speed = terms.speed.filter(|_| model.is_none());
+                let mut tally = Tally { terms, ..Tally::default() };
                 tally.overwrite(&iteration);
-                facts.extra.push(ExtraUsage {
-                    kind: kind.to_owned(),
-                    model: iteration.text("model"),
-                    usage: tally.usage(),
-                });
+                let usage = tally.usage();
+                facts.extra.push(ExtraUsage { kind: kind.to_owned(), model, usage });
             }
             Some("fallback_message") => {
                 facts.model = iteration.text("model").or_else(|| facts.model.take());
@@ -177,20 +212,33 @@ mod tests {
     }
 
     #[test]
-    fn tier_and_speed_survive_a_report_without_them() {
-        let tier =
-            |start: &str| told(&[start, r#"{"output_tokens":5}"#]).usage.unwrap().service_tier;
-        assert_eq!(tier(r#"{"service_tier":"priority"}"#).as_deref(), Some("priority"));
-        assert_eq!(tier(r#"{"service_tier":"standard","speed":"fast"}"#).as_deref(), Some("fast"));
+    fn the_terms_of_an_answer_survive_a_report_without_them() {
+        for (start, terms) in [
+            (r#"{"service_tier":"priority"}"#, [Some("priority"), None, None, None]),
+            (
+                r#"{"service_tier":"standard","speed":"fast","inference_geo":"us"}"#,
+                [Some("standard"), None, Some("fast"), Some("us")],
+            ),
+            (
+                r#"{"service_tier":"batch","speed":"standard","inference_geo":"not_available"}"#,
+                [Some("batch"), Some("batch"), None, None],
+            ),
+        ] {
+            let usage = told(&[start, r#"{"output_tokens":5}"#]).usage.unwrap();
+            let seen = [&usage.service_tier, &usage.processing, &usage.speed, &usage.inference_geo];
+            assert_eq!(seen.map(Option::as_deref), terms, "{start}");
+        }
     }
 
     #[test]
     fn usage_beside_the_answer_is_told_apart() {
-        let facts = told(&[r#"{"input_tokens":1,"output_tokens":2,"iterations":[
+        let facts = told(&[
+            r#"{"input_tokens":1,"output_tokens":2,"speed":"fast","inference_geo":"us","iterations":[
             {"type":"message","input_tokens":1,"output_tokens":2},
             {"type":"compaction","input_tokens":60000,"output_tokens":900},
             {"type":"advisor_message","model":"claude-opus-4-8","input_tokens":5,"output_tokens":6},
-            {"type":"fallback_message","model":"claude-haiku-5-5"}]}"#]);
+            {"type":"fallback_message","model":"claude-haiku-5-5"}]}"#,
+        ]);
         let extra: Vec<_> = facts
             .extra
             .iter()
@@ -200,6 +248,12 @@ mod tests {
             extra,
             [("compaction", None, 60000), ("advisor_message", Some("claude-opus-4-8"), 5)]
         );
+        let terms: Vec<_> = facts
+            .extra
+            .iter()
+            .map(|e| (e.usage.speed.as_deref(), e.usage.inference_geo.as_deref()))
+            .collect();
+        assert_eq!(terms, [(Some("fast"), Some("us")), (None, Some("us"))]);
         assert_eq!(facts.model.as_deref(), Some("claude-haiku-5-5"));
     }
 }

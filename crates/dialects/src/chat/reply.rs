@@ -31,5 +31,7 @@ pub(crate) enum OutputPart<'a> {
         name: Cow<'a, str>,
         /// JSON text of the arguments.
         arguments: Cow<'a, str>,
+        /// The provider's signature over the reasoning that led to it, to be sent back with it.
+        signature: Option<Cow<'a, str>>,
     },
 }

@@ -31,6 +31,8 @@ pub(crate) struct ChatRequest<'a> {
     pub(crate) user: Option<Cow<'a, str>>,
     /// Every other parameter that asks for something: name and JSON text.
     pub(crate) rest: Vec<(Cow<'a, str>, &'a str)>,
+    /// Hints no other dialect has a word for: their loss is named and never refused.
+    pub(crate) hints: Vec<&'static str>,
 }
 
 impl ChatRequest<'_> {
@@ -39,7 +41,7 @@ impl ChatRequest<'_> {
         let turns = self.turns.iter().map(|turn| parts_bytes(&turn.parts));
         let tools = self.tools.iter().map(|tool| {
             tool.description.as_ref().map_or(0, |text| text.len())
-                + tool.parameters.map_or(0, |schema| schema.get().len())
+                + tool.parameters.as_deref().map_or(0, |schema| schema.get().len())
         });
         turns.chain(tools).sum()
     }
@@ -50,7 +52,9 @@ fn parts_bytes(parts: &[Part<'_>]) -> usize {
         Content::Text(text) | Content::RedactedThinking(text) | Content::Other(text) => text.len(),
         Content::Image(Image::Data { data, .. }) | Content::Document { data, .. } => data.len(),
         Content::Image(Image::Url(url)) => url.len(),
-        Content::ToolCall { name, arguments, .. } => name.len() + arguments.len(),
+        Content::ToolCall { name, arguments, signature, .. } => {
+            name.len() + arguments.len() + signature.as_ref().map_or(0, |text| text.len())
+        }
         Content::ToolResult { parts, .. } => parts_bytes(parts),
         Content::Thinking { text, signature } => text.len() + signature.len(),
         Content::UnsignedThinking => 0,
@@ -127,6 +131,8 @@ pub(crate) enum Content<'a> {
         name: Cow<'a, str>,
         /// JSON text of the arguments; empty means none.
         arguments: Cow<'a, str>,
+        /// The provider's signature over the reasoning that led to it.
+        signature: Option<Cow<'a, str>>,
     },
     /// The result of a call.
     ToolResult {
@@ -134,6 +140,8 @@ pub(crate) enum Content<'a> {
         call_id: Cow<'a, str>,
         /// Text and pictures.
         parts: Vec<Part<'a>>,
+        /// Whether the tool failed.
+        is_error: bool,
     },
     /// Reasoning the model showed, with the provider's signature over it.
     Thinking {
@@ -172,7 +180,7 @@ pub(crate) struct Tool<'a> {
     /// What it is for.
     pub(crate) description: Option<Cow<'a, str>>,
     /// JSON schema of its arguments.
-    pub(crate) parameters: Option<&'a RawValue>,
+    pub(crate) parameters: Option<Cow<'a, RawValue>>,
     /// Whether arguments must follow the schema to the letter.
     pub(crate) strict: bool,
     /// A cache breakpoint after this tool, as the client wrote it.
@@ -206,9 +214,22 @@ pub(crate) enum ResponseFormat<'a> {
     /// Any JSON object.
     JsonObject,
     /// JSON that follows this schema.
-    JsonSchema(&'a RawValue),
+    JsonSchema(JsonSchema<'a>),
     /// Something else: its name in the client's dialect.
     Other(Cow<'a, str>),
+}
+
+/// A schema the answer must follow.
+#[derive(Debug)]
+pub(crate) struct JsonSchema<'a> {
+    /// The schema.
+    pub(crate) schema: Cow<'a, RawValue>,
+    /// Its name, for the dialects that want one.
+    pub(crate) name: Option<Cow<'a, str>>,
+    /// What it is for.
+    pub(crate) description: Option<Cow<'a, str>>,
+    /// Whether the answer must follow it to the letter; `None` leaves it to the provider.
+    pub(crate) strict: Option<bool>,
 }
 
 /// How tokens are drawn: numbers as the client wrote them.
@@ -242,4 +263,19 @@ pub(crate) enum Effort {
     Xhigh,
     /// As much as possible.
     Max,
+}
+
+impl Effort {
+    /// Its name.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Effort::None => "none",
+            Effort::Minimal => "minimal",
+            Effort::Low => "low",
+            Effort::Medium => "medium",
+            Effort::High => "high",
+            Effort::Xhigh => "xhigh",
+            Effort::Max => "max",
+        }
+    }
 }

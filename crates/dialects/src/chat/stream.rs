@@ -21,6 +21,8 @@ pub(crate) enum StreamEvent<'a> {
         id: Cow<'a, str>,
         /// Name of the tool.
         name: Cow<'a, str>,
+        /// The provider's signature over the reasoning that led to it, to be sent back with it.
+        signature: Option<Cow<'a, str>>,
     },
     /// More JSON text of the arguments of a call.
     ToolArguments {

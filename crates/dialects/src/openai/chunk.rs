@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::encode::{ThinkingBlock, shown_model};
+use super::signature::Extra;
 use super::usage::UsageBody;
 use crate::chat::StreamEvent;
 use crate::json::{append, text_of};
@@ -18,9 +19,17 @@ struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    thinking_blocks: Option<[ThinkingBlock<'a>; 1]>,
+    thinking_blocks: Option<[BlockDelta<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[CallDelta<'a>; 1]>,
+}
+
+/// A block, with its place: official clients put the pieces of every list together by `index`.
+#[derive(Serialize)]
+struct BlockDelta<'a> {
+    index: u32,
+    #[serde(flatten)]
+    block: ThinkingBlock<'a>,
 }
 
 #[derive(Serialize)]
@@ -31,6 +40,8 @@ struct CallDelta<'a> {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     function: FunctionDelta<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Extra<'a>>,
 }
 
 #[derive(Serialize)]
@@ -46,11 +57,13 @@ pub(super) struct ChunkEncoder {
     /// What every chunk begins with, once the id and model are known.
     head: String,
     is_finished: bool,
+    /// Blocks of reasoning told.
+    blocks: u32,
 }
 
 impl ChunkEncoder {
     pub(super) fn new(context: ReplyContext) -> Self {
-        Self { context, head: String::new(), is_finished: false }
+        Self { context, head: String::new(), is_finished: false, blocks: 0 }
     }
 
     /// The first chunk says who speaks. It waits for the first content, so that a provider that
@@ -74,6 +87,13 @@ impl ChunkEncoder {
         out.extend_from_slice(br#","choices":[{"index":0,"delta":"#);
         append(out, delta);
         out.extend_from_slice(b",\"logprobs\":null,\"finish_reason\":null}]}\n\n");
+    }
+
+    fn block(&mut self, block: ThinkingBlock<'_>, out: &mut Vec<u8>) {
+        let index = self.blocks;
+        self.blocks = index.saturating_add(1);
+        let thinking_blocks = Some([BlockDelta { index, block }]);
+        self.delta(&Delta { thinking_blocks, ..Delta::default() }, out);
     }
 
     fn finish(&mut self, facts: &Facts, out: &mut Vec<u8>) {
@@ -115,6 +135,7 @@ impl StreamEncoder for ChunkEncoder {
             id,
             kind: id.map(|_| "function"),
             function: FunctionDelta { name, arguments },
+            extra_content: None,
         };
         match step {
             StreamEvent::Text(text) => self.delta(&Delta { content: Some(text), ..none }, out),
@@ -122,15 +143,16 @@ impl StreamEncoder for ChunkEncoder {
                 self.delta(&Delta { reasoning_content: Some(text), ..none }, out);
             }
             StreamEvent::ThinkingSignature(signature) => {
-                let block = ThinkingBlock::Thinking { thinking: "", signature };
-                self.delta(&Delta { thinking_blocks: Some([block]), ..none }, out);
+                self.block(ThinkingBlock::Thinking { thinking: "", signature }, out);
             }
             StreamEvent::RedactedThinking(data) => {
-                let block = ThinkingBlock::RedactedThinking { data };
-                self.delta(&Delta { thinking_blocks: Some([block]), ..none }, out);
+                self.block(ThinkingBlock::RedactedThinking { data }, out);
             }
-            StreamEvent::ToolCall { index, id, name } => {
-                let call = call(*index, Some(id.as_ref()), Some(name.as_ref()), "");
+            StreamEvent::ToolCall { index, id, name, signature } => {
+                let call = CallDelta {
+                    extra_content: signature.as_deref().map(Extra::new),
+                    ..call(*index, Some(id.as_ref()), Some(name.as_ref()), "")
+                };
                 self.delta(&Delta { tool_calls: Some([call]), ..none }, out);
             }
             StreamEvent::ToolArguments { index, json } => {

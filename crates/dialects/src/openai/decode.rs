@@ -7,10 +7,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::parts::{MessageBody, turn};
-use super::peek::typed;
-use super::request::OWN_FIELDS;
-use crate::chat::{ChatRequest, Effort, ResponseFormat, Tool, ToolChoice};
+use crate::chat::{ChatRequest, Effort, JsonSchema, ResponseFormat, Tool, ToolChoice};
 use crate::json::{List, Object, Text, is_null};
+use crate::own::{OWN_FIELDS, typed};
 use crate::request::{RequestError, without_position};
 
 /// Members the gateway itself has read, and hints that do not change an answer.
@@ -151,7 +150,7 @@ fn tool<'a>(raw: &'a RawValue, param: &str) -> Result<Option<Tool<'a>>, RequestE
     Ok(body.function.map(|function| Tool {
         name: function.name.0,
         description: function.description.map(|text| text.0),
-        parameters: function.parameters.filter(|raw| !is_null(raw.get())),
+        parameters: function.parameters.filter(|raw| !is_null(raw.get())).map(Cow::Borrowed),
         strict: function.strict.unwrap_or(false),
         cache_control: body.cache_control,
     }))
@@ -182,12 +181,17 @@ fn response_format(json: &str) -> Result<ResponseFormat<'_>, RequestError> {
         Some("text") => Ok(ResponseFormat::Text),
         Some("json_object") => Ok(ResponseFormat::JsonObject),
         Some("json_schema") => {
-            let schema = object
-                .get("json_schema")
-                .and_then(Object::scan)
-                .and_then(|wrapper| wrapper.get("schema"))
+            let wrapper = object.child("json_schema");
+            let member = |key: &str| wrapper.as_ref().and_then(|wrapper| wrapper.get(key));
+            let schema = member("schema")
                 .ok_or_else(|| RequestError::missing("response_format.json_schema.schema"))?;
-            Ok(ResponseFormat::JsonSchema(value(PARAM, schema)?))
+            let text = |key| wrapper.as_ref().and_then(|w| w.text(key)).map(Cow::Owned);
+            Ok(ResponseFormat::JsonSchema(JsonSchema {
+                schema: Cow::Borrowed(value(PARAM, schema)?),
+                name: text("name"),
+                description: text("description"),
+                strict: member("strict").map(|json| json == "true"),
+            }))
         }
         Some(other) => Ok(ResponseFormat::Other(Cow::Owned(other.to_owned()))),
         None => Err(RequestError::missing("response_format.type")),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::signature::Extra;
 use super::usage::UsageBody;
 use crate::chat::{ChatReply, OutputPart};
 use crate::json::append;
@@ -71,6 +72,8 @@ struct ToolCall<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     function: Function<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Extra<'a>>,
 }
 
 #[derive(Serialize)]
@@ -130,11 +133,14 @@ fn message<'a>(reply: &'a ChatReply<'_>) -> Message<'a> {
             OutputPart::RedactedThinking(data) => {
                 message.thinking_blocks.push(ThinkingBlock::RedactedThinking { data });
             }
-            OutputPart::ToolCall { id, name, arguments } => message.tool_calls.push(ToolCall {
-                id,
-                kind: "function",
-                function: Function { name, arguments },
-            }),
+            OutputPart::ToolCall { id, name, arguments, signature } => {
+                message.tool_calls.push(ToolCall {
+                    id,
+                    kind: "function",
+                    function: Function { name, arguments },
+                    extra_content: signature.as_deref().map(Extra::new),
+                })
+            }
         }
     }
     if message.tool_calls.is_empty() {
@@ -143,7 +149,7 @@ fn message<'a>(reply: &'a ChatReply<'_>) -> Message<'a> {
     message
 }
 
-pub(super) fn models(models: &[ModelEntry]) -> Bytes {
+pub(crate) fn models(models: &[ModelEntry]) -> Bytes {
     #[derive(Serialize)]
     struct List<'a> {
         object: &'static str,
@@ -188,8 +194,12 @@ mod tests {
     fn an_answer_without_text_is_empty_text_unless_it_calls_a_tool() {
         let text = |reply: &ChatReply<'_>| message(reply).content;
         assert_eq!(text(&ChatReply::default()).as_deref(), Some(""));
-        let call =
-            OutputPart::ToolCall { id: "c".into(), name: "f".into(), arguments: "{}".into() };
+        let call = OutputPart::ToolCall {
+            id: "c".into(),
+            name: "f".into(),
+            arguments: "{}".into(),
+            signature: None,
+        };
         assert_eq!(text(&ChatReply { parts: vec![call] }), None);
     }
 }

@@ -39,7 +39,7 @@ impl<'a> Body<'a> {
 }
 
 /// The body of an error answer.
-pub(super) fn encode(error: &ErrorBody) -> Bytes {
+pub(crate) fn encode(error: &ErrorBody) -> Bytes {
     let mut out = Vec::new();
     append(&mut out, &Envelope { error: Body::new(error) });
     out.into()
@@ -72,7 +72,7 @@ pub(super) fn encode_in_stream(error: &ErrorBody) -> Bytes {
 }
 
 /// The error that an `error` member holds where no HTTP status tells its kind.
-pub(super) fn read(member: &str) -> UpstreamError {
+pub(crate) fn read(member: &str) -> UpstreamError {
     let mut error = from_member(500, member);
     let names = [error.kind.as_deref(), error.code.as_deref()];
     let told = error.code.as_deref().and_then(|code| code.parse::<u16>().ok());
@@ -87,6 +87,7 @@ pub(super) fn read(member: &str) -> UpstreamError {
 fn status_of(name: &str) -> Option<u16> {
     Some(match name {
         "invalid_request_error" | "context_length_exceeded" | "invalid_prompt" => 400,
+        name if name.contains("image") || name.ends_with("_policy") => 400,
         "authentication_error" | "invalid_api_key" => 401,
         "permission_error" | "insufficient_permissions" => 403,
         "not_found_error" | "model_not_found" => 404,
@@ -97,7 +98,7 @@ fn status_of(name: &str) -> Option<u16> {
         | "tokens" => 429,
         "server_error" | "api_error" | "internal_server_error" => 500,
         "overloaded_error" | "service_unavailable" | "engine_overloaded" => 503,
-        "timeout" | "timeout_error" => 504,
+        "timeout" | "timeout_error" | "vector_store_timeout" => 504,
         _ => return None,
     })
 }

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 use units::Usd;
 
 use super::{error, usage};
-use crate::json::{Edit, Object, Text, is_null, plain_text, text_of};
+use crate::json::{Edit, Object, Text, text_of};
+use crate::own::{label, with_cost};
 use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
 use crate::request::without_position;
 
@@ -102,11 +103,6 @@ pub(super) fn note_finish(facts: &mut Facts, native: &str) {
     facts.native_finish_reason = Some(native.to_owned());
 }
 
-/// Plain text of a member, when it is there and not empty.
-pub(super) fn label(raw: Option<&RawValue>) -> Option<String> {
-    raw.and_then(|raw| plain_text(raw.get())).filter(|text| !text.is_empty())
-}
-
 pub(super) fn rewrite(bytes: &Bytes, context: &ReplyContext) -> Result<Reply, ReplyError> {
     let garbage = |what: &str| ReplyError::Garbage(what.to_owned());
     let text = std::str::from_utf8(bytes).map_err(|_| garbage("it is not UTF-8"))?;
@@ -146,17 +142,6 @@ pub(super) fn respelled(json: &str, cost: Option<Usd>, context: &ReplyContext) -
         _ => None,
     };
     Object::scan(json)?.rewrite(edit, &[])
-}
-
-/// A `usage` object with our `cost`, in the place of the provider's where it has one.
-fn with_cost(usage: &str, cost: Usd) -> Option<String> {
-    if is_null(usage) {
-        return None;
-    }
-    let usage = Object::scan(usage)?;
-    let has = usage.iter().any(|(key, _)| key == "cost");
-    let added = if has { vec![] } else { vec![("cost", cost.to_string())] };
-    usage.rewrite(|key, _| (key == "cost").then(|| Edit::Replace(cost.to_string())), &added)
 }
 
 #[cfg(test)]

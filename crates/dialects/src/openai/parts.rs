@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::signature::signature;
 use crate::chat::{Content, Image, Part, Role, Turn};
+use crate::data_url;
 use crate::json::{List, Object, Text, is_null};
 use crate::request::{RequestError, without_position};
 
@@ -40,6 +42,8 @@ struct CallBody<'a> {
     id: Text<'a>,
     #[serde(borrow)]
     function: Option<CalledFunction<'a>>,
+    #[serde(borrow)]
+    extra_content: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -111,7 +115,7 @@ pub(super) fn turn(message: MessageBody<'_>, position: usize) -> Result<Turn<'_>
             .tool_call_id
             .ok_or_else(|| RequestError::missing(&format!("messages[{position}].tool_call_id")))?;
         parts.push(Part {
-            content: Content::ToolResult { call_id: call_id.0, parts: content },
+            content: Content::ToolResult { call_id: call_id.0, parts: content, is_error: false },
             cache_control: message.cache_control,
         });
         return Ok(Turn { role, parts, position, has_name });
@@ -126,6 +130,7 @@ pub(super) fn turn(message: MessageBody<'_>, position: usize) -> Result<Turn<'_>
                 id: call.id.0,
                 name: function.name.0,
                 arguments: function.arguments.unwrap_or_default().0,
+                signature: call.extra_content.and_then(signature),
             },
             None => Content::Other(Cow::Borrowed("tool_calls")),
         }));
@@ -205,40 +210,11 @@ fn image(raw: &RawValue) -> Option<Image<'_>> {
     } else {
         serde_json::from_str::<Text<'_>>(raw.get()).ok()?
     };
-    Some(match data_url(&url.0) {
-        Some((media_type, start)) => Image::Data {
-            media_type: Cow::Owned(media_type.to_owned()),
-            data: tail(url.0.clone(), start),
-        },
-        None => Image::Url(url.0),
-    })
+    Some(data_url::image(url.0))
 }
 
 fn document(file: FileBody<'_>) -> Option<Content<'_>> {
-    let data = file.file_data?.0;
-    let (media_type, start) = data_url(&data).map(|(kind, at)| (kind.to_owned(), at))?;
-    Some(Content::Document {
-        media_type: Cow::Owned(media_type),
-        data: tail(data, start),
-        title: file.filename.map(|name| name.0),
-    })
-}
-
-/// The media type of a base64 data URL and where its data starts.
-fn data_url(url: &str) -> Option<(&str, usize)> {
-    let rest = url.strip_prefix("data:")?;
-    let comma = rest.find(',')?;
-    let head = rest[..comma].strip_suffix(";base64")?;
-    let media_type = head.split(';').next().unwrap_or(head);
-    Some((media_type, "data:".len() + comma + 1))
-}
-
-/// The text from `start` on, borrowed when the text is.
-fn tail(text: Cow<'_, str>, start: usize) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(&text[start..]),
-        Cow::Owned(mut text) => Cow::Owned(text.split_off(start)),
-    }
+    data_url::document(file.file_data?.0, file.filename.map(|name| name.0))
 }
 
 #[cfg(test)]

@@ -1,16 +1,11 @@
 //! What routing and attribution need of a request, read in one pass over the body.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::json::{List, Object, plain_text};
-use crate::request::{Peek, RequestError, utf8, without_position};
-
-/// Metadata entries and tags read at most; OpenAI itself allows 16 entries.
-const LABELS_MAX: usize = 64;
+use crate::json::Object;
+use crate::own::{label, labels, typed};
+use crate::request::{Peek, RequestError, utf8};
 
 /// The members that matter. Everything else is skipped without being kept.
 #[derive(Deserialize)]
@@ -51,11 +46,7 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, RequestError> {
         Some(raw) => Some(typed("max_completion_tokens", raw)?),
         None => body.max_tokens.map(|raw| typed("max_tokens", raw)).transpose()?,
     };
-    let label = |raw: Option<&RawValue>| {
-        raw.and_then(|raw| plain_text(raw.get())).filter(|text| !text.is_empty())
-    };
-    let metadata = body.metadata.and_then(|raw| Object::scan(raw.get()));
-    let (metadata, tags) = metadata.map(|m| labels(&m)).unwrap_or_default();
+    let (metadata, tags) = labels(body.metadata);
     Ok(Peek {
         model,
         stream: body.stream.map(|raw| typed("stream", raw)).transpose()?.unwrap_or(false),
@@ -69,33 +60,12 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, RequestError> {
     })
 }
 
-/// A member of a known type, with its name in the error.
-pub(super) fn typed<T: DeserializeOwned>(param: &str, raw: &RawValue) -> Result<T, RequestError> {
-    serde_json::from_str(raw.get()).map_err(|e| RequestError::invalid(param, without_position(&e)))
-}
-
 /// Whether `stream_options` asks for usage.
 pub(super) fn wants_usage(stream_options: Option<&RawValue>) -> bool {
     stream_options
         .and_then(|raw| Object::scan(raw.get()))
         .and_then(|options| options.get("include_usage"))
         .is_some_and(|json| json.trim_ascii() == "true")
-}
-
-/// The plain entries of `metadata`, and its `tags`.
-fn labels(metadata: &Object<'_>) -> (BTreeMap<String, String>, Vec<String>) {
-    let entries = metadata
-        .iter()
-        .filter_map(|(key, json)| Some((key.to_owned(), plain_text(json)?)))
-        .take(LABELS_MAX)
-        .collect();
-    let tags: Vec<&RawValue> = metadata
-        .get("tags")
-        .and_then(|json| serde_json::from_str::<List<&RawValue>>(json).ok())
-        .map(|tags| tags.0)
-        .unwrap_or_default();
-    let tags = tags.iter().filter_map(|raw| plain_text(raw.get())).take(LABELS_MAX).collect();
-    (entries, tags)
 }
 
 #[cfg(test)]

@@ -5,12 +5,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::peek::{typed, wants_usage};
+use super::peek::wants_usage;
 use crate::json::{Edit, Object, is_null, text_of};
+use crate::own::{OWN_FIELDS, typed, without_tags};
 use crate::request::{Encoded, RequestError, Target, utf8};
-
-/// Fields read by gateways (ours, or in other gateways' habits) that providers refuse.
-pub(super) const OWN_FIELDS: [&str; 3] = ["cache", "session_id", "tollgate"];
 
 /// The members policy may change. Reading them validates the whole body on the way.
 #[derive(Deserialize)]
@@ -102,7 +100,7 @@ impl Plan<'_> {
 
 /// The member a limit goes into when the client set none. OpenAI's reasoning models refuse
 /// `max_tokens`; many compatible servers know nothing else.
-fn limit_name(model: &str) -> &'static str {
+pub(super) fn limit_name(model: &str) -> &'static str {
     let name = model.rsplit('/').next().unwrap_or(model);
     let is_o_series =
         name.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
@@ -124,13 +122,6 @@ fn with_usage(options: &str) -> String {
     options
         .rewrite(|key, _| (key == "include_usage").then(|| Edit::Replace(yes())), &added)
         .unwrap_or_else(|| ALONE.to_owned())
-}
-
-/// Metadata without the list of tags other gateways put there: providers take text only.
-fn without_tags(metadata: &str) -> Option<String> {
-    let remove =
-        |key: &str, json: &str| (key == "tags" && json.starts_with('[')).then_some(Edit::Remove);
-    Object::scan(metadata)?.rewrite(remove, &[])
 }
 
 #[cfg(test)]

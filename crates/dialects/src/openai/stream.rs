@@ -4,10 +4,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use units::Usd;
 
-use super::native::{Message, label, note_finish, respelled};
+use super::native::{Message, note_finish, respelled};
 use super::{error, usage};
 use crate::error::StreamError;
 use crate::json::{Edit, Object, Text, text_of};
+use crate::own::label;
 use crate::reply::{Facts, ReplyContext};
 use crate::request::without_position;
 use crate::sse::{Event, write_data};

@@ -131,8 +131,8 @@ fn a_translated_stream_says_everything_in_chunks() {
         [
             &json!({"role": "assistant", "content": ""}),
             &json!({"reasoning_content": "They ask."}),
-            &json!({"thinking_blocks": [{"type": "thinking", "thinking": "", "signature": "c2ln"}]}),
-            &json!({"thinking_blocks": [{"type": "redacted_thinking", "data": "b3BhcXVl"}]}),
+            &json!({"thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "", "signature": "c2ln"}]}),
+            &json!({"thinking_blocks": [{"index": 1, "type": "redacted_thinking", "data": "b3BhcXVl"}]}),
             &json!({"content": "Zwölf é"}),
             &started(0, "toolu_1", "capital"),
             &call(0, json!({"arguments": "{\"of\":"})),

@@ -50,7 +50,10 @@ pub(crate) fn of_plain(dialect: Dialect, body: &Value) -> Said {
             said.finish = anthropic_finish(&body["stop_reason"]);
             said.tokens = anthropic_tokens(&body["usage"]);
         }
-        other => unreachable!("no expectation of {other} is written here"),
+        Dialect::OpenaiResponses => responses_body(&mut said, body),
+        Dialect::GeminiGenerate => crate::gemini::note(&mut said, body),
+        Dialect::BedrockConverse => return crate::bedrock::of_plain(body),
+        Dialect::CohereChat => return crate::cohere::of_plain(body),
     }
     said
 }
@@ -83,6 +86,9 @@ pub(crate) fn of_stream(dialect: Dialect, stream: &str) -> Said {
                 merge(&mut usage, &event["message"]["usage"]);
                 merge(&mut usage, &event["usage"]);
             }
+            Dialect::OpenaiResponses => responses_event(&mut said, &event),
+            Dialect::GeminiGenerate => crate::gemini::note(&mut said, &event),
+            Dialect::CohereChat => crate::cohere::note(&mut said, &event),
             other => unreachable!("no expectation of {other} is written here"),
         }
     }
@@ -94,7 +100,9 @@ pub(crate) fn of_stream(dialect: Dialect, stream: &str) -> Said {
 
 fn openai_message(said: &mut Said, message: &Value) {
     said.text.push_str(message["content"].as_str().unwrap_or_default());
-    said.reasoning.push_str(message["reasoning_content"].as_str().unwrap_or_default());
+    // Some servers call it so, others so.
+    let reasoning = message["reasoning_content"].as_str().or(message["reasoning"].as_str());
+    said.reasoning.push_str(reasoning.unwrap_or_default());
     for (at, call) in message["tool_calls"].as_array().into_iter().flatten().enumerate() {
         let index = call["index"].as_u64().unwrap_or(at as u64);
         said.call(index, &call["function"]);
@@ -115,6 +123,65 @@ fn openai_usage(said: &mut Said, usage: &Value) {
     let input = count("prompt_tokens");
     said.tokens =
         Some((input, count("completion_tokens").max(count("total_tokens").saturating_sub(input))));
+}
+
+fn responses_body(said: &mut Said, body: &Value) {
+    let joined = |parts: &Value| {
+        let texts = parts.as_array().into_iter().flatten().filter_map(|part| part["text"].as_str());
+        texts.collect::<Vec<_>>().join("\n\n")
+    };
+    for item in body["output"].as_array().into_iter().flatten() {
+        match item["type"].as_str().unwrap_or_default() {
+            "message" => {
+                for part in item["content"].as_array().into_iter().flatten() {
+                    said.text.push_str(part["text"].as_str().unwrap_or_default());
+                }
+            }
+            "reasoning" => {
+                let summary = joined(&item["summary"]);
+                let shown = if summary.is_empty() { joined(&item["content"]) } else { summary };
+                said.reasoning.push_str(&shown);
+            }
+            "function_call" => said.call(said.calls.len() as u64, item),
+            _ => {}
+        }
+    }
+    responses_end(said, body);
+}
+
+fn responses_end(said: &mut Said, body: &Value) {
+    let finish = match (body["status"].as_str(), body["incomplete_details"]["reason"].as_str()) {
+        (Some("queued" | "in_progress"), _) => None,
+        (_, Some("max_output_tokens")) => Some("length"),
+        (_, Some("content_filter")) => Some("content_filter"),
+        _ if said.calls.is_empty() => Some("stop"),
+        _ => Some("tool_calls"),
+    };
+    said.finish = finish.map(str::to_owned);
+    let count = |key: &str| body["usage"][key].as_u64().unwrap_or(0);
+    said.tokens =
+        body["usage"].is_object().then(|| (count("input_tokens"), count("output_tokens")));
+}
+
+fn responses_event(said: &mut Said, event: &Value) {
+    let delta = || event["delta"].as_str().unwrap_or_default();
+    match event["type"].as_str().unwrap_or_default() {
+        "response.output_text.delta" => said.text.push_str(delta()),
+        "response.reasoning_summary_part.added" if event["summary_index"] != 0 => {
+            said.reasoning.push_str("\n\n");
+        }
+        "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
+            said.reasoning.push_str(delta());
+        }
+        "response.output_item.done" if event["item"]["type"] == "function_call" => {
+            said.call(said.calls.len() as u64, &event["item"]);
+        }
+        "response.completed" | "response.incomplete" => {
+            responses_end(said, &event["response"]);
+            said.is_complete = true;
+        }
+        _ => {}
+    }
 }
 
 fn anthropic_event(said: &mut Said, event: &Value, block: &mut (Value, u64)) {

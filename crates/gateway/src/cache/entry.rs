@@ -48,16 +48,14 @@ impl Entry {
 }
 
 /// A plain answer with its cost told as 0; `None` when it is no complete answer.
-pub(super) fn free_reply(body: &Bytes) -> Option<Bytes> {
-    let chat = Dialect::OpenaiChat;
-    let reply = dialects::transcode_reply(chat, chat, body, &free_of_charge()).ok()?;
+pub(super) fn free_reply(dialect: Dialect, body: &Bytes) -> Option<Bytes> {
+    let reply = dialects::transcode_reply(dialect, dialect, body, &free_of_charge()).ok()?;
     Some(Bytes::copy_from_slice(&reply.body))
 }
 
 /// The same for a whole stream, every event of it.
-pub(super) fn free_stream(body: &Bytes) -> Option<Bytes> {
-    let chat = Dialect::OpenaiChat;
-    let mut stream = StreamTranscoder::new(chat, chat, free_of_charge());
+pub(super) fn free_stream(dialect: Dialect, body: &Bytes) -> Option<Bytes> {
+    let mut stream = StreamTranscoder::new(dialect, dialect, free_of_charge());
     let mut whole = stream.push(body).ok()?.to_vec();
     if stream.failure().is_some() {
         return None;

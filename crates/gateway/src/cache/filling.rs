@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use events::{FinishReason, UsageEvent};
+use events::{Dialect, FinishReason, UsageEvent};
 
 use super::AnswerCache;
 use super::entry::{Entry, Paid, free_reply, free_stream};
@@ -20,6 +20,8 @@ pub(crate) struct Filling {
     pub(super) cache: Arc<AnswerCache>,
     pub(super) key: CacheKey,
     pub(super) ttl: Duration,
+    /// What it is told in.
+    pub(super) dialect: Dialect,
     pub(super) is_stream: bool,
     /// Whoever waits for this answer; `None` when nobody may.
     pub(super) lead: Option<Lead>,
@@ -78,7 +80,10 @@ impl Filling {
             return;
         }
         let body = self.gathered.freeze();
-        let body = if self.is_stream { free_stream(&body) } else { free_reply(&body) };
+        let body = match self.is_stream {
+            true => free_stream(self.dialect, &body),
+            false => free_reply(self.dialect, &body),
+        };
         let Some(body) = body else { return };
         let entry = Arc::new(Entry { body, paid, stored: Instant::now(), ttl: self.ttl });
         self.cache.insert(self.key, Arc::clone(&entry)).await;

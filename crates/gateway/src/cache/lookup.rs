@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use events::{CacheState, Dialect};
+use events::CacheState;
 use pingora_timeout::timeout;
 use policy::CachePolicy;
 use tokio::time::Instant;
@@ -55,7 +55,7 @@ impl Engine {
             key: &call.who.key,
             namespace: &control.namespace,
             route: &call.plan.route,
-            dialect: Dialect::OpenaiChat,
+            dialect: call.dialect,
             is_stream: call.peek.stream,
             body: &call.body,
         };
@@ -85,6 +85,7 @@ impl Engine {
             cache: Arc::clone(cache),
             key,
             ttl,
+            dialect: call.dialect,
             is_stream: call.peek.stream,
             lead,
             share: self.memory.share(),
@@ -139,7 +140,7 @@ impl Engine {
         ledger.hit(slot, entry);
         let body = entry.body.clone();
         let is_written = match call.peek.stream {
-            true => stream::replay(down, &headers, body).await,
+            true => stream::replay(down, &headers, call.framing(), body).await,
             false => write(down, 200, "application/json", &headers, body).await,
         };
         if !is_written {

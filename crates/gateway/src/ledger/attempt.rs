@@ -8,7 +8,7 @@ use bytes::Bytes;
 use dialects::{Facts, StreamTranscoder, Usage};
 use events::{Cost, Dialect, ErrorClass, Intent, Settlement, UsageEvent, UsageSource};
 use policy::Reservation;
-use pricing::{PriceBook, Query};
+use pricing::{PriceBook, PriceContext, Query};
 use spool::Slot;
 use units::{UnixMicros, Usd};
 
@@ -84,6 +84,7 @@ pub(crate) struct Opening {
 impl OpenAttempt {
     /// An attempt that is about to be sent; `event` is what the rows of its request share.
     pub(super) fn new(opening: Opening, mut event: UsageEvent) -> Self {
+        let dialect_in = event.call.dialect_in.unwrap_or(Dialect::OpenaiChat);
         event.decision.reason = Some(opening.reason);
         event.model.provider = Some(opening.provider);
         event.model.resolved = Some(opening.model);
@@ -95,7 +96,7 @@ impl OpenAttempt {
             event,
             pricing: opening.pricing,
             body: opening.body,
-            dialect_in: Dialect::OpenaiChat,
+            dialect_in,
             stream: None,
             facts: None,
         }
@@ -166,6 +167,17 @@ impl OpenAttempt {
     }
 }
 
+/// What of the usage, besides its quantities, selects prices.
+pub(crate) fn price_context(usage: &Usage) -> PriceContext<'_> {
+    PriceContext {
+        service_tier: usage.service_tier.as_deref(),
+        processing: usage.processing.as_deref(),
+        speed: usage.speed.as_deref(),
+        inference_geo: usage.inference_geo.as_deref(),
+        ..PriceContext::NONE
+    }
+}
+
 /// Fills in what the quantities cost.
 fn price(event: &mut UsageEvent, pricing: &Pricing, usage: &Usage, source: UsageSource) {
     let model = event.model.resolved.clone().unwrap_or_default();
@@ -173,24 +185,32 @@ fn price(event: &mut UsageEvent, pricing: &Pricing, usage: &Usage, source: Usage
         provider: &pricing.provider,
         model: &model,
         at: event.times.received_us,
-        service_tier: usage.service_tier.as_deref(),
+        // Models priced by the time on their machine are; a receipt reads the same times from the row.
+        context: PriceContext {
+            duration_us: PriceContext::of(event).duration_us,
+            ..price_context(usage)
+        },
         meters: &usage.meters,
     });
-    let amount = match (&priced, source) {
-        (Some(priced), _) => Some(priced.cost),
-        (None, UsageSource::None) => Some(Usd::ZERO),
-        (None, _) => None,
+    let (list, contract) = match (&priced, source) {
+        (Some(priced), _) => (Some(priced.list), Some(priced.cost)),
+        (None, UsageSource::None) => (Some(Usd::ZERO), Some(Usd::ZERO)),
+        (None, _) => (None, None),
     };
     event.model.priced = priced.as_ref().map(|priced| priced.model_id.to_owned());
     event.cost = Cost {
-        list: amount,
-        contract: amount,
-        billed: amount,
+        list,
+        contract,
+        billed: contract,
         provider_reported: usage.reported_cost,
         price_version: Some(pricing.book.version().to_owned()),
         rate_set: priced.as_ref().map(|priced| priced.rate_set.to_string()),
         usage_source: source,
         service_tier: usage.service_tier.clone(),
+        processing: usage.processing.clone(),
+        speed: usage.speed.clone(),
+        inference_geo: usage.inference_geo.clone(),
+        ..Cost::default()
     };
 }
 

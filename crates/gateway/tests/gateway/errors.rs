@@ -113,7 +113,7 @@ fn mistakes_are_told_in_the_shape_official_clients_read() {
         (text, 415, "unsupported_media_type", "invalid_request_error"),
         (unknown_key(), 401, "invalid_api_key", "authentication_error"),
         (no_key(), 401, "missing_api_key", "authentication_error"),
-        (gateway.request("POST", "/v1/embeddings"), 404, "path_not_found", "not_found_error"),
+        (gateway.request("POST", "/v1/nothing"), 404, "path_not_found", "not_found_error"),
         (gateway.request("GET", "/"), 404, "path_not_found", "not_found_error"),
         (gateway.request("DELETE", "/healthz"), 404, "path_not_found", "not_found_error"),
         (

@@ -22,6 +22,7 @@ mod http; // HTTP/2, keep-alive, requests sent ahead, HTTP/1.0
 mod leases; // waiting for one, being refused one, an authority that is away
 mod link; // the console over HTTP, behaving and misbehaving
 mod metering; // what is recorded, and when
+mod mispricings; // from the bytes of an answer to its price, as others got it wrong
 mod names; // providers by name
 mod patience; // the client's own bound on its wait
 mod pool; // connections to providers

@@ -108,8 +108,11 @@ impl Setup {
     /// Adds a provider that is priced as the vendor of its dialect.
     pub(crate) fn provider(mut self, name: &str, dialect: Dialect, base_url: &str) -> Self {
         let prices = match dialect {
-            Dialect::OpenaiChat => "openai",
+            Dialect::OpenaiChat | Dialect::OpenaiResponses => "openai",
             Dialect::AnthropicMessages => "anthropic",
+            Dialect::GeminiGenerate => "google",
+            Dialect::BedrockConverse => "aws",
+            Dialect::CohereChat => "cohere",
         };
         self.providers.push(ProviderEntry {
             name: name.to_owned(),
@@ -190,6 +193,7 @@ impl Setup {
             providers: self.providers.clone(),
             budgets: self.budgets.clone(),
             prices: None,
+            price_layers: None,
         }
     }
 

@@ -185,6 +185,17 @@ fn prices_of_a_document_go_over_the_catalog_and_are_parsed_once() {
     assert!(first.prices.is_priced("openai", "house-model-7b", SystemClock.now()));
     let again = InForce::compile(&next(&document), Some(&first), &local()).unwrap();
     assert!(Arc::ptr_eq(&first.prices, &again.prices));
+    // The same file as a layer is another book only by the name its prices are told by.
+    let layer = |name: &str, usd: &str| pricing::Layer {
+        kind: pricing::LayerKind::Operator,
+        name: name.to_owned(),
+        json: overlay(usd),
+    };
+    document.prices = Some(overlay("7"));
+    document.price_layers = Some(vec![layer("pricing.file", "1")]);
+    let layered = InForce::compile(&document, Some(&first), &local()).unwrap();
+    assert!(Arc::ptr_eq(&first.prices, &layered.prices), "layers go before the old field");
+    document.price_layers = None;
     document.prices = Some(overlay("2"));
     let second = InForce::compile(&document, Some(&again), &local()).unwrap();
     assert_ne!(first.prices.version(), second.prices.version());

@@ -67,9 +67,15 @@ const INPUT_TOKENS: Column = count("input_tokens", "input_tokens_total");
 const OUTPUT_TOKENS: Column = count("output_tokens", "output_tokens_total");
 const REQUESTS: Column = count("requests", "CASE WHEN is_final AND revision = 0 THEN 1 ELSE 0 END");
 
+/// What a row adds to the number of attempts that used something but whose cost is unknown: a
+/// restatement gives one a price, a retraction takes it away.
+pub(crate) const UNPRICED_OF_ROWS: &str = "CASE WHEN usage_source = 'none' THEN 0 \
+    WHEN adjustment = 'restatement' THEN -1 \
+    WHEN adjustment = 'retraction' THEN 1 \
+    WHEN cost_usd IS NULL THEN 1 ELSE 0 END";
+
 /// Attempts that used something but whose cost is unknown: counted beside every metric.
-pub(crate) const UNPRICED: Column =
-    count("unpriced", "CASE WHEN cost_usd IS NULL AND usage_source <> 'none' THEN 1 ELSE 0 END");
+pub(crate) const UNPRICED: Column = count("unpriced", UNPRICED_OF_ROWS);
 
 impl Column {
     /// The expression that is added up, over a table.

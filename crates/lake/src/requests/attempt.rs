@@ -1,8 +1,8 @@
-//! Every attempt of one request, with everything the table knows of it.
+//! Every attempt of one request, with everything the table knows of it, corrections of its cost included.
 
 use events::{
-    Attribution, Cache, CacheState, Call, Cost, Decision, EventIds, Meter, Meters, ModelNames,
-    Outcome, Privacy, Times, UsageEvent, UsageSource,
+    Adjustment, Attribution, Cache, CacheState, Call, Cost, Decision, EventIds, Meter, Meters,
+    ModelNames, Outcome, Privacy, Times, UsageEvent, UsageSource,
 };
 use jiff::civil::Date;
 use units::{BillingZone, KeyId, RequestId, UnixMicros};
@@ -175,6 +175,13 @@ fn cost(rows: &Rows, row: usize) -> Result<Cost, LakeError> {
         rate_set: rows.text(row, "rate_set")?,
         usage_source: rows.parsed(row, "usage_source")?.unwrap_or(UsageSource::None),
         service_tier: rows.text(row, "service_tier")?,
+        processing: rows.text(row, "processing")?,
+        speed: rows.text(row, "speed")?,
+        inference_geo: rows.text(row, "inference_geo")?,
+        adjustment: match (rows.parsed(row, "adjustment")?, rows.text(row, "adjusts")?) {
+            (Some(kind), Some(adjusts)) => Some(Adjustment { kind, adjusts }),
+            _ => None,
+        },
     })
 }
 

@@ -16,6 +16,8 @@ use crate::{Filter, Lake, LakeError, literal};
 const ROWS_MAX: u32 = 500;
 /// Days looked through at once for the newest requests; after these, the rest of the window.
 const STRIDE_DAYS: [i64; 3] = [1, 7, 31];
+/// The order of pages.
+const NEWEST_FIRST: &str = "received_at DESC, request_id DESC";
 /// Room for clocks of gateways that run ahead of this one's, microseconds.
 const LOOK_AHEAD_US: i64 = DAY_US;
 
@@ -43,7 +45,7 @@ pub struct RequestKind {
     pub has_failed: Option<bool>,
     /// Kind of error.
     pub error_class: Option<String>,
-    /// Least billed cost of the final attempt, USD.
+    /// Least billed cost of the final attempt, corrections included, USD.
     pub cost_min: Option<Usd>,
     /// Only those that used something whose cost is unknown.
     pub is_unpriced: bool,
@@ -63,6 +65,11 @@ pub struct RequestsPage {
 }
 
 impl RequestKind {
+    /// Whether it compares costs, to which corrections belong.
+    const fn is_of_cost(&self) -> bool {
+        self.cost_min.is_some() || self.is_unpriced
+    }
+
     fn conditions(&self) -> Vec<String> {
         let mut conditions = Vec::new();
         if let Some(class) = self.status_class {
@@ -78,10 +85,11 @@ impl RequestKind {
         }
         if let Some(cost) = self.cost_min {
             // Plain decimal digits, which are a decimal in SQL.
-            conditions.push(format!("cost_usd >= {cost}"));
+            conditions.push(format!("{} >= {cost}", row::CORRECTED_COST));
         }
         if self.is_unpriced {
-            conditions.push("cost_usd IS NULL AND usage_source <> 'none'".to_owned());
+            let is_unknown = "cost_usd IS NULL AND correction IS NULL AND usage_source <> 'none'";
+            conditions.push(is_unknown.to_owned());
         }
         if self.is_cached {
             conditions.push("cache_state = 'hit'".to_owned());
@@ -110,7 +118,8 @@ impl Lake {
             conditions.extend(cursor.map(after));
             // One more tells whether there is a page after.
             let missing = limit + 1 - rows.len();
-            let sql = statement(&conditions, "received_at DESC, request_id DESC", missing);
+            let corrected = query.kind.is_of_cost().then_some(window);
+            let sql = statement(&conditions, corrected, NEWEST_FIRST, missing);
             rows.extend(self.ask_sql(&sql, Params::new()).await?.map(row::read)?);
             if rows.len() > limit {
                 break;
@@ -137,7 +146,8 @@ impl Lake {
         filter::check(filters)?;
         let conditions = filter::conditions(Table::Rows, lens, filters);
         let limit = usize::try_from(rows.clamp(1, ROWS_MAX)).unwrap_or(1);
-        let sql = statement(&conditions, "cost_usd DESC NULLS LAST, request_id", limit);
+        let order = format!("{} DESC NULLS LAST, request_id", row::CORRECTED_COST);
+        let sql = statement(&conditions, Some(lens.window), &order, limit);
         let found = self.ask_sql(&sql, Params::new()).await?.map(row::read)?;
         self.with_all_attempts(found).await
     }
@@ -149,6 +159,10 @@ impl Lake {
         if let Some(sql) = row::attempts_of(&requests) {
             let sums = self.ask_sql(&sql, Params::new()).await?;
             row::add_attempts(&mut requests, &sums)?;
+        }
+        if let Some(sql) = row::corrections_of(&requests) {
+            let sums = self.ask_sql(&sql, Params::new()).await?;
+            row::add_corrections(&mut requests, &sums)?;
         }
         Ok(requests)
     }
@@ -162,11 +176,27 @@ impl Lake {
     }
 }
 
-fn statement(conditions: &[String], order: &str, limit: usize) -> String {
+/// The final rows that meet the conditions; with the corrections of a window beside them where it is
+/// given, since most questions need none.
+fn statement(
+    conditions: &[String],
+    corrected: Option<Window>,
+    order: &str,
+    limit: usize,
+) -> String {
     let conditions = conditions.join("\n  AND ");
     let columns = row::COLUMNS;
+    let corrections = corrected.map(|window| {
+        let lens = Lens::everything(window);
+        let corrections =
+            row::corrections(&filter::conditions(Table::Rows, &lens, &[]).join(" AND "));
+        format!(
+            "\nLEFT JOIN {corrections} ON request_id = corrected_id AND attempt = corrected_attempt"
+        )
+    });
+    let corrections = corrections.unwrap_or_default();
     format!(
-        "SELECT {columns}\nFROM usage\nWHERE {conditions}\n  AND {IS_OUTCOME}\nORDER BY {order}\nLIMIT {limit}"
+        "SELECT {columns}\nFROM usage{corrections}\nWHERE {conditions}\n  AND {IS_OUTCOME}\nORDER BY {order}\nLIMIT {limit}"
     )
 }
 

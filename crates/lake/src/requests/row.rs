@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use events::UsageSource;
 use units::{UnixMicros, Usd};
 
+use crate::explore::UNPRICED_OF_ROWS;
 use crate::rows::Rows;
 use crate::{LakeError, literal};
 
@@ -75,6 +76,22 @@ pub(super) const COLUMNS: &str =
     COALESCE(model_resolved, model_asked) AS model, status, error_class, is_stream, duration_us,
     attempt, input_tokens_total, output_tokens_total, cost_usd, usage_source, cache_state";
 
+/// What corrections changed of the cost of each attempt in these days, and whether they gave it a price;
+/// for questions that compare the cost of single attempts.
+pub(super) fn corrections(days: &str) -> String {
+    format!(
+        "(SELECT request_id AS corrected_id, attempt AS corrected_attempt, SUM(cost_usd) AS correction
+    FROM usage
+    WHERE {days}
+      AND adjustment IS NOT NULL
+    GROUP BY request_id, attempt)"
+    )
+}
+
+/// The cost of a final row with its corrections, where [`corrections`] is joined to it.
+pub(super) const CORRECTED_COST: &str =
+    "CASE WHEN correction IS NULL THEN cost_usd ELSE COALESCE(cost_usd, 0) + correction END";
+
 /// The conditions of the row that tells a request's outcome.
 pub(super) const IS_OUTCOME: &str = "is_final AND revision = 0";
 
@@ -117,30 +134,67 @@ fn used(rows: &Rows, row: usize) -> Result<RequestUse, LakeError> {
 }
 
 /// The statement that sums up the attempts of those requests that took several; `None` when none did.
-/// A request's attempts share the instant it arrived at.
+/// A request's attempts share the instant it arrived at, and so do their corrections.
 pub(super) fn attempts_of(requests: &[RequestRow]) -> Option<String> {
     let several: Vec<&RequestRow> = requests.iter().filter(|row| row.used.attempts > 1).collect();
-    let first = several.iter().map(|row| row.received_at).min()?;
-    let last = several.iter().map(|row| row.received_at).max()?;
-    let ids = literal::list(several.iter().map(|row| row.request_id.as_str()));
-    let day = |at: UnixMicros| format!("DATE '{}'", units::BillingZone::UTC.date_of(at));
+    let conditions = those(&several)?;
     Some(format!(
-        "SELECT request_id, SUM(CASE WHEN attempt > 0 THEN 1 ELSE 0 END) AS attempts,
+        "SELECT request_id,
+    SUM(CASE WHEN attempt > 0 AND adjustment IS NULL THEN 1 ELSE 0 END) AS attempts,
     SUM(input_tokens_total) AS input_tokens, SUM(output_tokens_total) AS output_tokens,
     SUM(cost_usd) AS cost_usd,
-    SUM(CASE WHEN cost_usd IS NULL AND usage_source <> 'none' THEN 1 ELSE 0 END) AS unpriced,
-    SUM(CASE WHEN usage_source = 'estimated' THEN 1 ELSE 0 END) AS estimated
+    SUM({UNPRICED_OF_ROWS}) AS unpriced,
+    SUM(CASE WHEN usage_source = 'estimated' AND adjustment IS NULL THEN 1 ELSE 0 END) AS estimated
 FROM usage
-WHERE event_date BETWEEN {} AND {}
+WHERE {conditions}
+  AND (revision = 0 OR adjustment IS NOT NULL)
+GROUP BY request_id"
+    ))
+}
+
+/// The statement that sums up the corrections of those requests that took one attempt.
+pub(super) fn corrections_of(requests: &[RequestRow]) -> Option<String> {
+    let single: Vec<&RequestRow> = requests.iter().filter(|row| row.used.attempts == 1).collect();
+    let conditions = those(&single)?;
+    Some(format!(
+        "SELECT request_id, SUM(cost_usd) AS cost_usd
+FROM usage
+WHERE {conditions}
+  AND adjustment IS NOT NULL
+GROUP BY request_id"
+    ))
+}
+
+/// The conditions of the rows of some requests; `None` when there are none.
+fn those(requests: &[&RequestRow]) -> Option<String> {
+    let first = requests.iter().map(|row| row.received_at).min()?;
+    let last = requests.iter().map(|row| row.received_at).max()?;
+    let ids = literal::list(requests.iter().map(|row| row.request_id.as_str()));
+    let day = |at: UnixMicros| format!("DATE '{}'", units::BillingZone::UTC.date_of(at));
+    Some(format!(
+        "event_date BETWEEN {} AND {}
   AND received_at >= {} AND received_at <= {}
-  AND revision = 0
-  AND request_id IN ({ids})
-GROUP BY request_id",
+  AND request_id IN ({ids})",
         day(first),
         day(last),
         literal::instant(first),
         literal::instant(last),
     ))
+}
+
+/// Adds the corrections of single attempts to what they cost.
+pub(super) fn add_corrections(requests: &mut [RequestRow], sums: &Rows) -> Result<(), LakeError> {
+    let mut corrections = BTreeMap::new();
+    sums.each(|rows, row| {
+        corrections.insert(rows.name(row, "request_id")?, rows.known_sum(row, "cost_usd")?);
+        Ok(())
+    })?;
+    for request in requests.iter_mut().filter(|request| request.used.attempts == 1) {
+        if let Some(correction) = corrections.get(&request.request_id) {
+            request.used.cost = Some(request.used.cost.unwrap_or(Usd::ZERO) + *correction);
+        }
+    }
+    Ok(())
 }
 
 /// Replaces what the final rows used by what all attempts did.

@@ -84,7 +84,7 @@ impl Keeper {
                 predicate: None,
                 target_size: i64::try_from(TIERS.large_bytes).unwrap_or(i64::MAX),
             },
-            txns: vec![(MERGE_APP, merges)],
+            txns: vec![(MERGE_APP.to_owned(), merges)],
         };
         let log_store = rolled.generation.mirror.log_store();
         let published = publish(log_store, rolled.parts.version, looked, publication).await?;

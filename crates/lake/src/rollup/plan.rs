@@ -12,7 +12,7 @@ use datafusion::error::Result;
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit, when};
-use events::UsageSource;
+use events::{AdjustmentKind, UsageSource};
 
 use super::schema::{BUCKET, BUCKET_DATE, DAY, Grain, MEASURES, RollupTable};
 use crate::schema::PARTITION;
@@ -92,15 +92,18 @@ fn dimension(name: &str) -> Expr {
 fn value(measure: &str) -> Result<Expr> {
     let is_request = || col("is_final").and(col("revision").eq(lit(0_i64)));
     let is_call = || col("usage_source").not_eq(lit(UsageSource::None.as_str()));
+    let is_metered_row = || col("adjustment").is_null();
     let metered = [UsageSource::Provider, UsageSource::Drained].map(|source| lit(source.as_str()));
     let counted = |condition: Expr| when(condition, lit(1_i64)).otherwise(lit(0_i64));
     match measure {
         "requests" => counted(is_request()),
-        "calls" => counted(is_call()),
-        "priced" => counted(is_call().and(col("cost_usd").is_not_null())),
-        "metered" => counted(col("usage_source").in_list(metered.to_vec(), false)),
+        "calls" => counted(is_call().and(is_metered_row())),
+        "priced" => priced(col("cost_usd").is_not_null(), 1),
+        "metered" => {
+            counted(col("usage_source").in_list(metered.to_vec(), false).and(is_metered_row()))
+        }
         "errors" => counted(is_request().and(col("error_class").is_not_null())),
-        "unpriced" => counted(is_call().and(col("cost_usd").is_null())),
+        "unpriced" => priced(col("cost_usd").is_null(), -1),
         "input_tokens" => Ok(col("input_tokens_total")),
         "cached_input_tokens" => Ok(col("cache_read_text_tokens")),
         "output_tokens" => Ok(col("output_tokens_total")),
@@ -108,4 +111,15 @@ fn value(measure: &str) -> Result<Expr> {
         "saved_usd" => Ok(col("cache_saved_usd")),
         name => Ok(col(name)),
     }
+}
+
+/// What a row adds to a count of calls that have a price, or, with the sign turned, of those that have
+/// none: a retraction takes a price away from a call, a restatement gives it one.
+fn priced(is_counted: Expr, restatement: i64) -> Result<Expr> {
+    let is = |kind: AdjustmentKind| col("adjustment").eq(lit(kind.as_str()));
+    when(col("usage_source").eq(lit(UsageSource::None.as_str())), lit(0_i64))
+        .when(is(AdjustmentKind::Retraction), lit(-restatement))
+        .when(is(AdjustmentKind::Restatement), lit(restatement))
+        .when(is_counted, lit(1_i64))
+        .otherwise(lit(0_i64))
 }

@@ -183,7 +183,7 @@ async fn put(
         partition_by: Some(vec![CUBE.to_owned(), MONTH.to_owned()]),
         predicate: None,
     };
-    let txns = vec![(ROLLUP_APP, i64::try_from(version).unwrap_or(i64::MAX))];
+    let txns = vec![(ROLLUP_APP.to_owned(), i64::try_from(version).unwrap_or(i64::MAX))];
     let publication = Publication { added, replaced: Vec::new(), operation, txns };
     publish(generation.mirror.log_store(), after, looked, publication).await
 }

@@ -94,10 +94,18 @@ const fn money(name: &'static str, description: &'static str) -> Measure {
 pub const MEASURES: &[Measure] = &[
     count("requests", "requests", "Final rows as first recorded: one per client request."),
     count("calls", "attempts", "Attempts that used something: usage_source is not `none`."),
-    count("priced", "attempts", "Calls whose cost is known."),
+    count(
+        "priced",
+        "attempts",
+        "Calls whose cost is known; a restatement adds one, a retraction takes one.",
+    ),
     count("metered", "attempts", "Calls metered by the provider: `provider` or `drained`."),
     count("errors", "requests", "Requests whose outcome is an error."),
-    count("unpriced", "attempts", "Calls whose cost is not known."),
+    count(
+        "unpriced",
+        "attempts",
+        "Calls whose cost is not known; a restatement takes one, a retraction adds one.",
+    ),
     count("input_tokens", "tokens", "Sum of input_tokens_total."),
     count("cached_input_tokens", "tokens", "Sum of cache_read_text_tokens; part of input_tokens."),
     count("output_tokens", "tokens", "Sum of output_tokens_total."),

@@ -3,7 +3,9 @@
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
-use events::{COLUMNS, CacheState, Dialect, ErrorClass, Meter, UsageEvent};
+use events::{
+    Adjustment, AdjustmentKind, COLUMNS, CacheState, Dialect, ErrorClass, Meter, UsageEvent,
+};
 use units::{KeyId, Usd};
 
 use super::rows::{NOON, bare_event, open, priced_event, row};
@@ -34,6 +36,11 @@ fn full_event() -> UsageEvent {
     event.cost.price_version = some("pb_1");
     event.cost.rate_set = some("rs_1");
     event.cost.service_tier = some("default");
+    event.cost.processing = some("batch");
+    event.cost.speed = some("fast");
+    event.cost.inference_geo = some("us");
+    event.cost.adjustment =
+        Some(Adjustment { kind: AdjustmentKind::Retraction, adjusts: "n1/e1/7".to_owned() });
     event.cache.state = CacheState::Miss;
     event.cache.saved = Some(Usd::from_dollars(2));
     event.privacy.prompt_hash = some("p");

@@ -137,6 +137,20 @@ async fn hours_and_the_last_minutes_are_exact() {
     let sum: Usd = rows.iter().filter(|row| within(row, last)).map(cost).sum();
     assert_eq!(recent.iter().map(|spend| spend.cost).sum::<Usd>(), sum);
     assert_eq!(recent.len(), 1);
+
+    let used = lake.keys_used(&Lens::everything(window)).await.unwrap();
+    let mut expected = BTreeMap::new();
+    for row in rows.iter().filter(|row| within(row, window)) {
+        let at = row.event.times.received_us;
+        let Some(key) = row.event.attribution.key_id else { continue };
+        let last = expected.entry(key.to_string()).or_insert(at);
+        *last = at.max(*last);
+    }
+    assert!(!expected.is_empty());
+    assert_eq!(
+        used.into_iter().map(|(key, at)| (key.to_string(), at)).collect::<BTreeMap<_, _>>(),
+        expected
+    );
 }
 
 #[tokio::test]

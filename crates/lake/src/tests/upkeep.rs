@@ -3,6 +3,6 @@
 
 mod compaction;
 mod exactness;
-mod ground;
+pub(super) mod ground;
 mod recovery;
 mod vacuuming;

@@ -87,7 +87,12 @@ impl Wants {
 impl Pace {
     /// The pace of a lease first used at an instant.
     pub(super) fn from(now: UnixMicros) -> Self {
-        Self { marks: [(now, Usd::ZERO); 2], reported: (Usd::ZERO, Usd::ZERO), idle: (0, now), is_unanswered: false }
+        Self {
+            marks: [(now, Usd::ZERO); 2],
+            reported: (Usd::ZERO, Usd::ZERO),
+            idle: (0, now),
+            is_unanswered: false,
+        }
     }
 
     /// What was settled in about the last two seconds.

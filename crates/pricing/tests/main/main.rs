@@ -1,19 +1,27 @@
 //! Tests of the price book from outside: against the recorded answers of the catalog's own package
-//! (`goldens`), known amounts (`amounts`), laws (`laws`), operators' files (`overlays`) and recorded
-//! costs taken apart (`receipts`).
+//! (`goldens`), known amounts (`amounts`), the mispricings of others (`mispricings`), laws (`laws`),
+//! layers, factors and contracts (`layers`), names (`resolution`), operators' files (`overlays`), faulty
+//! ones (`faults`), recorded costs taken apart (`receipts`), imports of public catalogs (`import`) and the
+//! lives of models (`life`).
 
 #![allow(clippy::unwrap_used, reason = "a test stops where its premise fails")]
 
 mod amounts;
+mod faults;
 mod goldens;
+mod import;
 mod laws;
+mod layers;
+mod life;
+mod mispricings;
 mod overlays;
 mod receipts;
+mod resolution;
 
 use std::sync::LazyLock;
 
 use events::{Meter, Meters};
-use pricing::{PriceBook, Query};
+use pricing::{PriceBook, PriceContext, Query};
 use units::{UnixMicros, Usd};
 
 /// The embedded catalog, parsed once for all tests.
@@ -29,7 +37,7 @@ fn meters(quantities: &[(Meter, u64)]) -> Meters {
 
 fn cost(book: &PriceBook, (provider, model): (&str, &str), at: &str, used: &Meters) -> Option<Usd> {
     let at = instant(at);
-    let query = Query { provider, model, at, service_tier: None, meters: used };
+    let query = Query { provider, model, at, context: PriceContext::NONE, meters: used };
     book.price(&query).map(|priced| priced.cost)
 }
 

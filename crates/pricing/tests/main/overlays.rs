@@ -1,7 +1,7 @@
 //! Operators' price files: what they change, and what a faulty one is answered with.
 
 use events::Meter::{InputText, OutputText, WebSearch};
-use pricing::{PriceBook, Query};
+use pricing::{PriceBook, PriceContext, Query};
 
 use crate::{BOOK, cost, instant, meters, usd};
 
@@ -25,7 +25,7 @@ fn a_model_is_replaced_whole_but_keeps_its_names_and_limits() {
         provider: "openai",
         model: "gpt-5.4",
         at: instant(NOW),
-        service_tier: Some("flex"),
+        context: PriceContext { service_tier: Some("flex"), ..PriceContext::NONE },
         meters: &used,
     };
     assert_eq!(book.price(&flex).map(|priced| priced.cost), usd("7.5"));
@@ -100,14 +100,14 @@ fn a_faulty_file_is_refused_with_its_place_and_a_remedy() {
         (rates(r#"{"input":1e12}"#), "`1e12` is a billion dollars or more: check the unit"),
         (
             rates(r#"{"inputs":1}"#),
-            "unknown variant `inputs`, expected one of `input`, `input.text`",
+            "unknown variant `inputs`: expected one of `input`, `input.text`",
         ),
         (rates(r#"{"input":1,"input":2}"#), "`input` is priced twice: keep one"),
         (rates("[]"), "expected an object of prices such as"),
         (model(r#""id":"m","prices":[]"#), "`prices` is empty: give one entry with `rates`"),
-        (model(r#""id":"m""#), "missing field `prices`"),
+        (model(r#""id":"m""#), "model `m` says nothing of its price: add `prices`"),
         (model(r#""id":" ","prices":[{"rates":{}}]"#), "a model has an empty `id`: name it"),
-        (model(r#""id":"m","price":[]"#), "unknown field `price`, expected one of `id`, `match`"),
+        (model(r#""id":"m","price":[]"#), "unknown field `price`: expected one of `id`, `match`"),
         (
             model(
                 r#""id":"m","prices":[{"rates":{"input":1}}]},{"id":"M","prices":[{"rates":{"input":1}}]"#,
@@ -120,7 +120,7 @@ fn a_faulty_file_is_refused_with_its_place_and_a_remedy() {
         ),
         (
             model(r#""id":"m","prices":[{"rates":{}}],"variants":[{"rates":{"input":1}}]"#),
-            "an entry of `variants` needs a `when`",
+            "an entry of `variants` has no `when`: add one",
         ),
         (
             model(

@@ -4,7 +4,7 @@ use events::{
     Attribution, Cache, CacheState, Call, Cost, Decision, EventIds, Meter, Meters, ModelNames,
     Outcome, Privacy, Times, UsageEvent, UsageSource,
 };
-use pricing::{NoReceipt, PriceBook, Query};
+use pricing::{NoReceipt, PriceBook, PriceContext, Query};
 use units::RequestId;
 
 use crate::{BOOK, instant, meters};
@@ -12,7 +12,8 @@ use crate::{BOOK, instant, meters};
 /// A row as the gateway records it: priced by `book`.
 fn row(book: &PriceBook, (provider, model): (&str, &str), used: Meters) -> UsageEvent {
     let received_us = instant("2026-11-20T12:00:00Z");
-    let query = Query { provider, model, at: received_us, service_tier: None, meters: &used };
+    let query =
+        Query { provider, model, at: received_us, context: PriceContext::NONE, meters: &used };
     let priced = book.price(&query);
     let cost = priced.as_ref().map(|priced| priced.cost);
     UsageEvent {
@@ -46,11 +47,10 @@ fn row(book: &PriceBook, (provider, model): (&str, &str), used: Meters) -> Usage
             list: cost,
             contract: cost,
             billed: cost,
-            provider_reported: None,
             price_version: Some(book.version().to_owned()),
             rate_set: priced.as_ref().map(|priced| priced.rate_set.to_string()),
             usage_source: UsageSource::Provider,
-            service_tier: None,
+            ..Cost::default()
         },
         cache: Cache { state: CacheState::Off, saved: None },
         privacy: Privacy::default(),

@@ -4,6 +4,7 @@ mod events;
 mod reply;
 mod request;
 
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde_json::{Value, json};
 use units::UnixMicros;
@@ -35,8 +36,8 @@ impl Wire for Anthropic {
         }
     }
 
-    fn read(headers: &HeaderMap, body: &[u8], purpose: Purpose) -> Result<Ask, Refusal> {
-        request::read(headers, body, purpose)
+    fn read(parts: &Parts, body: &[u8], purpose: Purpose) -> Result<Ask, Refusal> {
+        request::read(&parts.headers, body, purpose)
     }
 
     fn refuse(refusal: &Refusal, serial: u64) -> Vec<u8> {
@@ -79,7 +80,15 @@ impl Wire for Anthropic {
 pub(crate) fn models<'a>(names: impl Iterator<Item = &'a str>, created: UnixMicros) -> Value {
     let created = created.to_string();
     let entries: Vec<Value> = names
-        .map(|id| json!({"type": "model", "id": id, "display_name": id, "created_at": created}))
+        .map(|id| {
+            json!({
+                "type": "model",
+                "id": id,
+                "display_name": id,
+                "created_at": created,
+                "lifecycle": "active",
+            })
+        })
         .collect();
     let end = |entry: Option<&Value>| entry.map(|entry| entry["id"].clone());
     let (first, last) = (end(entries.first()), end(entries.last()));

@@ -1,14 +1,18 @@
 //! OpenAI's chat completions.
 
+pub(crate) mod embeddings;
 mod events;
 mod reply;
 mod request;
 
 use std::io::Write;
 
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde_json::{Value, json};
 use units::UnixMicros;
+
+pub(super) use request::{bills_cache_writes, thinking_of, tier_of};
 
 use super::{Purpose, Wire, request_id, set, set_static, to_json};
 use crate::answer::Answer;
@@ -17,7 +21,7 @@ use crate::rate::Allowance;
 use crate::refusal::Refusal;
 
 /// What the format ends a stream with an error in.
-const SERVER_ERROR: &str =
+pub(super) const SERVER_ERROR: &str =
     "The server had an error while processing your request. Sorry about that!";
 
 /// The format.
@@ -44,7 +48,7 @@ impl Wire for OpenAi {
             .coded("invalid_api_key")
     }
 
-    fn read(_: &HeaderMap, body: &[u8], _: Purpose) -> Result<Ask, Refusal> {
+    fn read(_: &Parts, body: &[u8], _: Purpose) -> Result<Ask, Refusal> {
         request::read(body)
     }
 
@@ -117,7 +121,7 @@ const fn code_of(status: u16) -> Option<&'static str> {
 }
 
 /// The id of the `index`th tool call of an answer's choice.
-fn call_id(serial: u64, choice: usize, index: usize) -> String {
+pub(super) fn call_id(serial: u64, choice: usize, index: usize) -> String {
     format!("call_{serial:016x}{choice:04x}{index:04x}")
 }
 

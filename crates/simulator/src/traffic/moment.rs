@@ -217,14 +217,9 @@ fn open_cost(model: ModelUse) -> Cost {
         _ => "default",
     };
     Cost {
-        list: None,
-        contract: None,
-        billed: None,
-        provider_reported: None,
-        price_version: None,
-        rate_set: None,
         usage_source: UsageSource::Provider,
         service_tier: Some(tier.to_owned()),
+        ..Cost::default()
     }
 }
 

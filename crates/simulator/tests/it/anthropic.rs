@@ -210,8 +210,8 @@ async fn bad_requests_are_refused_in_the_providers_shape() {
         (json!({"model": m, "max_tokens": 1}), "messages: Field required"),
         (json!({"model": m, "max_tokens": 1, "messages": []}), "at least one message"),
         (
-            json!({"model": m, "max_tokens": 1, "messages": [{"role": "system", "content": "x"}]}),
-            "messages.0.role: Input should be 'user' or 'assistant'",
+            json!({"model": m, "max_tokens": 1, "messages": [{"role": "tool", "content": "x"}]}),
+            "messages.0.role: Input should be 'user', 'assistant' or 'system'",
         ),
         (
             json!({"model": m, "max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "video"}]}]}),
@@ -258,6 +258,33 @@ async fn keys_and_versions_are_checked() {
         json_of(post().bearer_auth("k").header("anthropic-version", "2026-10-21")).await;
     assert_eq!(status, 400);
     assert!(error["error"]["message"].as_str().unwrap().contains("temperature"));
+}
+
+#[tokio::test]
+async fn a_conversation_may_hold_instructions_and_what_the_providers_own_tools_did() {
+    let simulator = start().await;
+    let mut body = limited("hi", json!({}));
+    body["messages"] = json!([
+        {"role": "user", "content": [{"type": "search_result", "title": "t", "source": "s", "content": [{"type": "text", "text": "x"}]}]},
+        {"role": "assistant", "content": [
+            {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "q"}},
+            {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []},
+            {"type": "text", "text": "a"}]},
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "b"}
+    ]);
+    assert_eq!(json_of(anthropic(&simulator, &body)).await.0, 200);
+    let document = json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "x"}});
+    body["messages"][1]["content"] = json!([document]);
+    let post = |version: &str| {
+        let url = format!("{}/messages", simulator.base_url());
+        let request = reqwest::Client::new().post(url).bearer_auth("k").json(&body);
+        request.header("anthropic-version", version)
+    };
+    assert_eq!(json_of(post("2023-06-01")).await.0, 200);
+    let (status, error) = json_of(post("2026-10-21")).await;
+    assert_eq!(status, 400);
+    assert!(error["error"]["message"].as_str().unwrap().starts_with("messages.1: document"));
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ pub(crate) async fn events_of(response: Response) -> (Vec<String>, bool) {
             Err(_) => is_whole = false,
         }
     }
-    let text = String::from_utf8(text).unwrap();
+    let text = String::from_utf8(text).unwrap().replace("\r\n", "\n");
     let data = text.split("\n\n").filter(|event| !event.is_empty()).map(|event| {
         event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap().to_owned()
     });

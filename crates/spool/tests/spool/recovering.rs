@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use events::UsageEvent;
 use proptest::prelude::*;
 use spool::SpoolError;
 
 use crate::memory_disk::MemoryDisk;
-use crate::sample::{NEVER, abandoned_on, number, open, recovered_on, settle, spool_on};
+use crate::sample::{
+    NEVER, abandoned_on, event, number, open, recovered_on, settle, settlement, spool_on,
+};
 
 /// A killed process that settled so many attempts.
 fn killed_after(count: u64) -> MemoryDisk {
@@ -135,19 +138,67 @@ fn a_segment_of_another_epoch_is_refused() {
     assert!(damage(&disk).to_string().contains("another epoch"));
 }
 
+/// Makes a segment say that it is of another version of the format.
+fn with_version(bytes: &mut [u8], version: u8) {
+    // Magic, length, checksum, then the content, whose first byte is the version.
+    let length = usize::from(bytes[8]);
+    bytes[16] = version;
+    let crc = crc32c::crc32c(&bytes[16..16 + length]).to_le_bytes();
+    bytes[12..16].copy_from_slice(&crc);
+}
+
 #[test]
 fn a_newer_format_is_refused_rather_than_misread() {
     let disk = killed_after(1);
-    disk.change(&disk.segments()[0], |bytes| {
-        // Magic, length, checksum, then the content, whose first byte is the version.
-        let length = usize::from(bytes[8]);
-        bytes[16] = 2;
-        let crc = crc32c::crc32c(&bytes[16..16 + length]).to_le_bytes();
-        bytes[12..16].copy_from_slice(&crc);
-    });
+    disk.change(&disk.segments()[0], |bytes| with_version(bytes, 3));
     let root = std::path::Path::new(crate::sample::ROOT);
     let error = spool::abandoned(root, &disk.shared()).unwrap_err();
-    assert!(matches!(error, SpoolError::Version { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, SpoolError::Version { found: 3, known: 2, .. }), "{error}");
+}
+
+/// An event as the first version of the format laid it out: a cost ends with its service tier.
+fn first_layout(event: &UsageEvent) -> Vec<u8> {
+    let cost = &event.cost;
+    let cost = (
+        (cost.list, cost.contract, cost.billed, cost.provider_reported),
+        (&cost.price_version, &cost.rate_set, cost.usage_source, &cost.service_tier),
+    );
+    let before = (&event.ids, &event.times, &event.attribution, &event.decision);
+    let called = (&event.model, &event.call, &event.outcome, &event.meters);
+    let after = (&event.cache, &event.privacy, &event.source);
+    postcard::to_stdvec(&(before, called, cost, after)).unwrap()
+}
+
+#[test]
+fn what_a_build_of_the_first_format_left_is_recovered() {
+    let disk = killed_after(1);
+    let (mut settled, mut under_way) = (event(7), event(8));
+    settled.cost.service_tier = Some("flex".to_owned());
+    under_way.cost.price_version = Some("pb_0123456789abcdef".to_owned());
+    let held = postcard::to_stdvec(&vec![settlement(3)]).unwrap();
+    let contents = [
+        [&[0][..], &first_layout(&settled), &held].concat(),
+        [&[1][..], &first_layout(&settled), &held].concat(),
+        [&[0][..], &first_layout(&under_way), &held].concat(),
+    ];
+    disk.change(&disk.segments()[0], |bytes| {
+        with_version(bytes, 1);
+        bytes[4096..].fill(0);
+        let mut at = 4096;
+        for content in &contents {
+            let length = u32::try_from(content.len()).unwrap();
+            bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
+            bytes[at + 4..at + 8].copy_from_slice(&crc32c::crc32c(content).to_le_bytes());
+            bytes[at + 8..at + 8 + content.len()].copy_from_slice(content);
+            at += 8 + content.len();
+        }
+    });
+    let recovered = recovered_on(&disk);
+    assert_eq!(recovered.len(), 2);
+    assert_eq!((&recovered[0].event, recovered[0].is_orphan), (&settled, false));
+    assert_eq!(recovered[0].settlements, [settlement(3)]);
+    assert!(recovered[1].is_orphan);
+    assert_eq!(recovered[1].event.cost.price_version, under_way.cost.price_version);
 }
 
 proptest! {

@@ -50,14 +50,9 @@ pub(crate) fn event(number: u64) -> UsageEvent {
         outcome: Outcome::default(),
         meters: Meters::default(),
         cost: Cost {
-            list: None,
-            contract: None,
             billed: Some(Usd::from_pico(i128::from(number))),
-            provider_reported: None,
-            price_version: None,
-            rate_set: None,
             usage_source: UsageSource::Provider,
-            service_tier: None,
+            ..Cost::default()
         },
         cache: Cache { state: CacheState::Off, saved: None },
         privacy: Privacy::default(),

@@ -37,6 +37,7 @@ mod organisations;
 mod outbox;
 #[path = "../../../../tests/harness/postgres.rs"]
 mod postgres;
+mod prices;
 mod server;
 
 use std::path::PathBuf;

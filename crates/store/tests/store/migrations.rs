@@ -22,7 +22,7 @@ static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// What a release left in the database once it had applied the migration of the same place, and how many
 /// rows of it a table must then have for ever. `HASH` stands for 32 bytes.
-const POPULATE: [(&str, &str); 7] = [
+const POPULATE: [(&str, &str); 8] = [
     ("meta", "INSERT INTO meta VALUES ('cookie', HASH, 1)"),
     (
         "keys",
@@ -47,6 +47,12 @@ const POPULATE: [(&str, &str); 7] = [
         "deliveries",
         "INSERT INTO deliveries VALUES ('dlv_1', 'inc_1', 'ops', 'slack', '{}', 'd', 'pending', 0, 1, 1,
              NULL, NULL, NULL)",
+    ),
+    (
+        "price_layers",
+        "INSERT INTO price_layers VALUES (HASH, 'operator', 'set', NULL, '{}', 1, 'cli');
+         INSERT INTO price_changes SELECT 1, kind, name, hash, 1, 'cli' FROM price_layers;
+         UPDATE revisions SET revision = 1 WHERE name = 'prices'",
     ),
 ];
 

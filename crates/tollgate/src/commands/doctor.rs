@@ -34,7 +34,7 @@ pub fn run(arguments: &DoctorArgs, path: &Path) -> Result<(), CommandError> {
     let findings = runtime.block_on(async {
         let mut findings = vec![Finding::fine("configuration", path.display().to_string())];
         findings.extend(local::check(&config));
-        findings.extend(local::prices(&config));
+        findings.extend(local::prices(&config).await);
         findings.extend(ledger::check(&config, &environment).await);
         let client = reqwest::Client::builder()
             .timeout(NETWORK_WAIT)

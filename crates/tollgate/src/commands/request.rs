@@ -1,32 +1,35 @@
 //! `tollgate request show`: one request, every attempt, what it used and what each part cost.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use events::{Adjustment, Cost, UsageEvent};
 use lake::RequestAttempt;
 use pricing::{PriceBook, Receipt};
 use units::{RequestId, Usd};
 
 use crate::cli::{Output, RequestCommand};
 use crate::commands::config::load;
+use crate::commands::price::book;
 use crate::commands::query::with_lake;
 use crate::config::Config;
 use crate::failure::CommandError;
-use crate::{print, service};
+use crate::{prices, print};
 
 /// Runs the command.
 pub fn run(command: &RequestCommand, path: &Path) -> Result<(), CommandError> {
     let RequestCommand::Show { id, output } = command;
     let config = load(path)?;
-    let book = service::prices(&config)?;
     let attempts = with_lake(&config, async |lake| Ok(lake.request(*id, None).await?))?;
+    let books = Books::of(&config, &attempts)?;
     if attempts.is_empty() {
         return Err(CommandError::Usage(format!(
             "there is no request {id} in the lake (usage shows within seconds)"
         )));
     }
-    let lines = attempts.iter().flat_map(|attempt| lines(attempt, &config, &book));
+    let lines = attempts.iter().flat_map(|attempt| lines(attempt, &config, &books));
     match output {
-        Output::Table => table(*id, &attempts, &config, &book),
+        Output::Table => table(*id, &attempts, &config, &books),
         Output::Json => {
             let events: Vec<_> = attempts.iter().map(|attempt| &attempt.event).collect();
             let lines: Vec<[String; 5]> = lines.collect();
@@ -40,15 +43,52 @@ pub fn run(command: &RequestCommand, path: &Path) -> Result<(), CommandError> {
     }
 }
 
+/// The books attempts were priced by, as far as they are known, and the newest for the rest.
+struct Books {
+    newest: PriceBook,
+    recorded: BTreeMap<String, PriceBook>,
+}
+
+impl Books {
+    fn of(config: &Config, attempts: &[RequestAttempt]) -> Result<Self, CommandError> {
+        book::block_on(async {
+            let store = book::existing_store(config).await;
+            let newest = book::of_store(config, store.as_ref(), None).await?;
+            let mut recorded = BTreeMap::new();
+            let versions =
+                attempts.iter().filter_map(|attempt| attempt.event.cost.price_version.clone());
+            let Some(store) = store else { return Ok(Self { newest, recorded }) };
+            for version in versions.filter(|version| version != newest.version()) {
+                if !recorded.contains_key(&version)
+                    && let Some(book) = prices::at(&store, &version).await?
+                {
+                    recorded.insert(version, book);
+                }
+            }
+            store.close().await;
+            Ok(Self { newest, recorded })
+        })
+    }
+
+    fn book(&self, attempt: &RequestAttempt) -> &PriceBook {
+        let version = attempt.event.cost.price_version.as_deref();
+        version.and_then(|version| self.recorded.get(version)).unwrap_or(&self.newest)
+    }
+}
+
 fn table(
     id: RequestId,
     attempts: &[RequestAttempt],
     config: &Config,
-    book: &PriceBook,
+    books: &Books,
 ) -> Result<(), CommandError> {
     print::line(&id.to_string())?;
     for attempt in attempts {
         let event = &attempt.event;
+        if let Some(adjustment) = &event.cost.adjustment {
+            print::text(&correction(event, adjustment))?;
+            continue;
+        }
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let status = or_dash(event.outcome.status.map(|status| status.to_string()));
         print::text(&format!(
@@ -69,7 +109,7 @@ fn table(
             event.cost.usage_source,
             or_dash(event.cost.price_version.clone()),
         ))?;
-        match book.receipt(event, billed_as(attempt, config)) {
+        match books.book(attempt).receipt(event, billed_as(attempt, config)) {
             Ok(receipt) => {
                 let rows: Vec<[String; 4]> = parts(&receipt);
                 print::rows(["  meter", "quantity", "rate", "usd"], &rows, Output::Table)?;
@@ -77,7 +117,23 @@ fn table(
             Err(reason) => print::line(&format!("  no lines: {reason}"))?,
         }
     }
+    if attempts.iter().any(|attempt| attempt.event.cost.is_correction()) {
+        let total = Cost::total(attempts.iter().map(|attempt| &attempt.event.cost));
+        let total = total.map_or_else(|| "unknown".to_owned(), |cost| cost.to_string());
+        print::line(&format!("\ncost with all corrections {total} USD"))?;
+    }
     Ok(())
+}
+
+/// A row that corrects what another one cost.
+fn correction(event: &UsageEvent, adjustment: &Adjustment) -> String {
+    format!(
+        "\n{} of attempt {}: cost {} USD, prices {}\n",
+        adjustment.kind,
+        event.ids.attempt,
+        event.cost.billed.map_or_else(|| "unknown".to_owned(), |cost| cost.to_string()),
+        event.cost.price_version.as_deref().unwrap_or("-"),
+    )
 }
 
 fn billed_as<'a>(attempt: &RequestAttempt, config: &'a Config) -> Option<&'a str> {
@@ -85,9 +141,10 @@ fn billed_as<'a>(attempt: &RequestAttempt, config: &'a Config) -> Option<&'a str
     Some(config.provider(provider)?.prices.as_str())
 }
 
-fn lines(attempt: &RequestAttempt, config: &Config, book: &PriceBook) -> Vec<[String; 5]> {
+fn lines(attempt: &RequestAttempt, config: &Config, books: &Books) -> Vec<[String; 5]> {
     let number = attempt.event.ids.attempt.to_string();
-    let Ok(receipt) = book.receipt(&attempt.event, billed_as(attempt, config)) else {
+    let receipt = books.book(attempt).receipt(&attempt.event, billed_as(attempt, config));
+    let Ok(receipt) = receipt else {
         return Vec::new();
     };
     let numbered = |[meter, quantity, rate, usd]: [String; 4]| {
@@ -105,7 +162,10 @@ fn parts(receipt: &Receipt) -> Vec<[String; 4]> {
             [
                 format!("  {}", line.meter),
                 line.quantity.to_string(),
-                line.rate.to_string(),
+                match line.factor.is_one() {
+                    true => line.rate.to_string(),
+                    false => format!("{} x {}", line.rate, line.factor),
+                },
                 atto(line.amount_atto),
             ]
         })

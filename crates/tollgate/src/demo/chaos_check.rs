@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use events::{Meter, Meters};
 use lake::{Lake, Rendering};
-use pricing::{PriceBook, Query};
+use pricing::{PriceBook, PriceContext, Query};
 use serde_json::Value;
 use simulator::traffic::MODELS;
 use simulator::{Bill, Quantities};
@@ -113,7 +113,7 @@ fn priced(bill: &Bill) -> Result<Usd, CommandError> {
         let used_by = MODELS.iter().find(|used| used.model == model);
         let provider = used_by.map_or("", |used| used.provider);
         let at = SystemClock.now();
-        let query = Query { provider, model, at, service_tier: None, meters: &meters };
+        let query = Query { provider, model, at, context: PriceContext::NONE, meters: &meters };
         prices.price(&query).map_or(Usd::MAX, |priced| priced.cost)
     };
     Ok(bill.models.iter().map(cost).sum())

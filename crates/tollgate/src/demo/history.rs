@@ -7,7 +7,7 @@ use events::{UsageEvent, UsageSource};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use lake::{Lake, LakeRow};
-use pricing::{PriceBook, Query};
+use pricing::{PriceBook, PriceContext, Query};
 use simulator::traffic::{Population, history_day};
 use units::{BillingZone, UnixMicros, Usd};
 
@@ -89,11 +89,12 @@ fn price(event: &mut UsageEvent, prices: &PriceBook) {
         provider,
         model,
         at: event.times.received_us,
-        service_tier: None,
+        context: PriceContext::NONE,
         meters: &event.meters,
     });
     let amount = priced.as_ref().map(|priced| priced.cost);
-    (event.cost.list, event.cost.contract, event.cost.billed) = (amount, amount, amount);
+    event.cost.list = priced.as_ref().map(|priced| priced.list);
+    (event.cost.contract, event.cost.billed) = (amount, amount);
     event.cost.price_version = Some(prices.version().to_owned());
     event.cost.rate_set = priced.as_ref().map(|priced| priced.rate_set.to_string());
     event.model.priced = priced.map(|priced| priced.model_id.to_owned());

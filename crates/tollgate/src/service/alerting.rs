@@ -17,6 +17,7 @@ use store::{DeliveryKind, Leases, Severity, Store};
 use units::{Clock, UnixMicros};
 
 use super::board::team_of;
+use super::followers::Followers;
 use super::publisher::Published;
 use crate::config::{self, ChannelKind, Config, Environment};
 use crate::failure::CommandError;
@@ -27,6 +28,7 @@ pub(super) struct Parts<'a> {
     pub(super) environment: &'a Environment,
     pub(super) authority: Arc<finops::Authority>,
     pub(super) published: Published,
+    pub(super) followers: Arc<Followers>,
     pub(super) lake: Lake,
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
@@ -34,13 +36,14 @@ pub(super) struct Parts<'a> {
 
 /// The watch and the worker, ready to run.
 pub(super) fn start(parts: Parts<'_>) -> Result<(Watch, Worker), CommandError> {
-    let Parts { config, environment, authority, published, lake, store, clock } = parts;
+    let Parts { config, environment, authority, published, followers, lake, store, clock } = parts;
     let channels = channels(config, environment)?;
     let detection = &config.detection;
     let standing = Processes {
         authority,
         leases: store.leases(),
         published,
+        followers,
         lake: lake.clone(),
         clock: Arc::clone(&clock),
         behind: Mutex::default(),
@@ -139,6 +142,7 @@ struct Processes {
     authority: Arc<finops::Authority>,
     leases: Arc<dyn Leases>,
     published: Published,
+    followers: Arc<Followers>,
     lake: Lake,
     clock: Arc<dyn Clock>,
     lag_us_max: i64,
@@ -184,7 +188,7 @@ impl Standing for Processes {
                 *known = lease.next_seq.max(*known);
             }
         }
-        let mut gauges = Vec::new();
+        let mut gauges = self.followers.gauges(now);
         for (holder, next_seq) in &settled {
             let committed = self.lake.committed_seq(&holder.0, &holder.1).await;
             let committed = committed.map_err(|error| AlertsError::Inputs(error.to_string()))?;

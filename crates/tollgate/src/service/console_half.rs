@@ -7,16 +7,16 @@ use std::time::Duration;
 use lake::{Lake, Maintenance, MaintenanceOptions};
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
-use pricing::PriceBook;
 use store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use units::Clock;
 
+use super::followers::Followers;
 use super::link::LocalLink;
 use super::price_board::PriceBoard;
 use super::publisher::{Published, Publisher};
-use super::{alerting, board, console, gateway_half};
+use super::{alerting, board, console, gateway_half, last_used};
 use crate::config::{Config, Environment};
 use crate::failure::CommandError;
 
@@ -51,8 +51,7 @@ impl ConsoleHalf {
     pub(super) async fn start(parts: Parts) -> Result<Self, CommandError> {
         let Parts { config, file, clock, store, lake, metrics, has_pages } = parts;
         let (stop, stopping) = watch::channel(false);
-        let publisher =
-            Publisher::start(config.clone(), file, store.keys(), Arc::clone(&clock)).await?;
+        let publisher = Publisher::start(config.clone(), file, &store, Arc::clone(&clock)).await?;
         let authority = Arc::new(finops::Authority::new(
             store.leases(),
             lake.clone(),
@@ -65,8 +64,11 @@ impl ConsoleHalf {
         ));
         let published = publisher.snapshots();
         govern(&authority, &published);
+        let followers = Arc::new(Followers::default());
         let link = LocalLink {
             authority: Arc::clone(&authority),
+            followers: Arc::clone(&followers),
+            clock: Arc::clone(&clock),
             published: published.clone(),
             stopping: stopping.clone(),
         };
@@ -81,6 +83,7 @@ impl ConsoleHalf {
             environment: &environment,
             authority: Arc::clone(&authority),
             published: published.clone(),
+            followers,
             lake: lake.clone(),
             store: store.clone(),
             clock: Arc::clone(&clock),
@@ -89,6 +92,8 @@ impl ConsoleHalf {
         tasks.push(tokio::spawn(worker.run(stopping.clone())));
         let maintenance = Maintenance::new(lake.clone(), MaintenanceOptions::default());
         tasks.push(tokio::spawn(maintenance.run(stopping.clone())));
+        let uses = last_used::run(lake.clone(), store.keys(), Arc::clone(&clock), stopping.clone());
+        tasks.push(tokio::spawn(uses));
         if has_pages {
             let secret = gateway_half::link_secret(&config, &environment)?;
             let sources = console::Sources {
@@ -100,7 +105,7 @@ impl ConsoleHalf {
                     published: published.clone(),
                     clock: Arc::clone(&clock),
                 },
-                prices: PriceBoard::new(PriceBook::embedded()?, published),
+                prices: PriceBoard::new(published)?,
                 declared: publisher.declarations(),
                 link: secret.map(|secret| ::console::Link::new(Arc::new(link.clone()), secret)),
             };

@@ -9,7 +9,9 @@ use console::{GatewayLink, LinkError};
 use gateway::AuthorityAway;
 use policy::{LeaseReply, LeaseReport, SnapshotDocument};
 use tokio::sync::watch;
+use units::Clock;
 
+use super::followers::Followers;
 use super::publisher::Published;
 
 /// What gateways ask of the console's half.
@@ -17,6 +19,9 @@ use super::publisher::Published;
 pub(super) struct LocalLink {
     pub(super) authority: Arc<finops::Authority>,
     pub(super) published: Published,
+    /// Which gateways follow.
+    pub(super) followers: Arc<Followers>,
+    pub(super) clock: Arc<dyn Clock>,
     /// Ends waiting polls at a stop.
     pub(super) stopping: watch::Receiver<bool>,
 }
@@ -31,7 +36,14 @@ impl gateway::Authority for LocalLink {
 
 #[async_trait]
 impl GatewayLink for LocalLink {
-    async fn snapshot(&self, after: Option<&str>, wait: Duration) -> Option<Arc<SnapshotDocument>> {
+    async fn snapshot(
+        &self,
+        node: &str,
+        after: Option<&str>,
+        wait: Duration,
+    ) -> Option<Arc<SnapshotDocument>> {
+        let has_newest = after.is_some_and(|after| self.published.borrow().tag() == after);
+        self.followers.heard(node, has_newest, self.clock.now());
         let (mut published, mut stopping) = (self.published.clone(), self.stopping.clone());
         let is_news =
             |document: &Arc<SnapshotDocument>| after.is_none_or(|after| document.tag() != after);
@@ -44,6 +56,7 @@ impl GatewayLink for LocalLink {
     }
 
     async fn leases(&self, report: LeaseReport) -> Result<LeaseReply, LinkError> {
+        self.followers.heard(&report.node, false, self.clock.now());
         let synced = self.authority.sync(&report).await;
         synced.map_err(|error| LinkError::Away(error.to_string()))
     }

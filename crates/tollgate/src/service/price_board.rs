@@ -3,15 +3,15 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pricing::PriceBook;
+use pricing::{Layer, PriceBook, PriceBookError};
 
 use super::publisher::Published;
+use crate::prices;
 
 /// The price book of the newest snapshot, read once a change.
 pub(super) struct PriceBoard {
-    catalog: PriceBook,
     published: Published,
-    last: Mutex<(Option<String>, Arc<PriceBook>)>,
+    last: Mutex<(Vec<Layer>, Arc<PriceBook>)>,
 }
 
 impl fmt::Debug for PriceBoard {
@@ -21,10 +21,11 @@ impl fmt::Debug for PriceBoard {
 }
 
 impl PriceBoard {
-    /// The catalog under what is published.
-    pub(super) fn new(catalog: PriceBook, published: Published) -> Self {
-        let last = Mutex::new((None, Arc::new(catalog.clone())));
-        Self { catalog, published, last }
+    /// The prices of what is published.
+    pub(super) fn new(published: Published) -> Result<Self, PriceBookError> {
+        let layers = published.borrow().layers().into_owned();
+        let book = Arc::new(prices::compose(&layers)?);
+        Ok(Self { published, last: Mutex::new((layers, book)) })
     }
 }
 
@@ -32,14 +33,11 @@ impl console::adapters::Prices for PriceBoard {
     fn book(&self) -> Arc<PriceBook> {
         let document = Arc::clone(&self.published.borrow());
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.0 != document.prices {
-            // The publisher has checked it: an error here keeps the book that was there.
-            let book = match &document.prices {
-                Some(json) => self.catalog.clone().with_overlay(json, "pricing.file").ok(),
-                None => Some(self.catalog.clone()),
-            };
-            if let Some(book) = book {
-                *last = (document.prices.clone(), Arc::new(book));
+        let layers = document.layers();
+        if last.0 != *layers {
+            // The publisher has checked them: an error here keeps the book that was there.
+            if let Ok(book) = prices::compose(&layers) {
+                *last = (layers.into_owned(), Arc::new(book));
             }
         }
         Arc::clone(&last.1)

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use console::Declared;
 use policy::SnapshotDocument;
-use store::Keys;
+use store::{Actor, Keys, Prices, Store};
 use tokio::sync::watch;
 use units::Clock;
 
 use crate::commands::config::load;
+use crate::compile;
 use crate::config::Config;
 use crate::failure::CommandError;
-use crate::{compile, service};
+use crate::prices::{self, Laid};
 
 /// How often the database is asked whether anything changed: one indexed read.
 const POLL: Duration = Duration::from_millis(500);
@@ -27,12 +28,15 @@ pub(super) type Declarations = watch::Receiver<Arc<Declared>>;
 /// Compiles and publishes snapshots.
 pub(super) struct Publisher {
     config: Config,
-    /// The operator's price file as it was when the configuration was read: one that has been broken
-    /// since must not hold back a revoked key.
-    prices: Option<String>,
+    /// What lies over the catalog, known to compose: a file or a layer that does not must not hold back
+    /// a revoked key.
+    laid: Laid,
+    /// Whether the book of that is still to be recorded.
+    is_unrecorded: bool,
     /// The file to read anew on SIGHUP; none where there is no file, as in the demonstration.
     file: Option<PathBuf>,
     keys: Arc<dyn Keys>,
+    prices: Arc<dyn Prices>,
     clock: Arc<dyn Clock>,
     published: watch::Sender<Arc<SnapshotDocument>>,
     declared: watch::Sender<Arc<Declared>>,
@@ -43,15 +47,19 @@ impl Publisher {
     pub(super) async fn start(
         config: Config,
         file: Option<PathBuf>,
-        keys: Arc<dyn Keys>,
+        store: &Store,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CommandError> {
+        let (keys, prices) = (store.keys(), store.prices());
         let stored = keys.snapshot().await?;
-        let prices = service::price_file(&config)?;
-        let first = compile::document(&config, &stored.keys, prices.clone(), clock.now());
+        let laid = Laid { file: prices::file(&config)?, stored: prices.in_force().await? };
+        let book = prices::compose(&laid.layers())?;
+        prices.note(&prices::recorded(&book), &Actor::System).await?;
+        let first = compile::document(&config, &stored.keys, &laid, clock.now());
         let published = watch::Sender::new(Arc::new(first));
         let declared = watch::Sender::new(Arc::new(compile::declared(&config)));
-        Ok(Self { config, prices, file, keys, clock, published, declared })
+        let is_unrecorded = false;
+        Ok(Self { config, laid, is_unrecorded, file, keys, prices, clock, published, declared })
     }
 
     /// Snapshots, the first included.
@@ -72,7 +80,7 @@ impl Publisher {
         let mut known = None;
         loop {
             match self.keys.revision().await {
-                Ok(revision) if known == Some(revision) => {}
+                Ok(revision) if known == Some(revision) && !self.is_unrecorded => {}
                 Ok(_) => match self.publish().await {
                     Ok(revision) => known = Some(revision),
                     Err(error) => tracing::warn!(%error, "snapshot not compiled"),
@@ -93,10 +101,11 @@ impl Publisher {
         }
     }
 
-    async fn publish(&self) -> Result<u64, CommandError> {
+    async fn publish(&mut self) -> Result<u64, CommandError> {
         let stored = self.keys.snapshot().await?;
-        let prices = self.prices.clone();
-        let mut document = compile::document(&self.config, &stored.keys, prices, self.clock.now());
+        self.lay().await?;
+        let mut document =
+            compile::document(&self.config, &stored.keys, &self.laid, self.clock.now());
         let last = Arc::clone(&self.published.borrow());
         if document.tag() != last.tag() {
             document.version = last.version + 1;
@@ -107,13 +116,47 @@ impl Publisher {
         Ok(stored.revision)
     }
 
+    /// Takes over what the store lays over the catalog, and records the book it gives before anything is
+    /// priced by it. Layers that do not compose are left where they are.
+    async fn lay(&mut self) -> Result<(), CommandError> {
+        let stored = self.prices.in_force().await?;
+        if !self.is_unrecorded && stored == self.laid.stored {
+            return Ok(());
+        }
+        let next = Laid { stored, ..self.laid.clone() };
+        let composed = prices::compose(&next.layers());
+        metrics::gauge!("tollgate_prices_refused").set(if composed.is_err() { 1.0 } else { 0.0 });
+        match composed {
+            Ok(book) => {
+                self.laid = next;
+                let noted = self.prices.note(&prices::recorded(&book), &Actor::System).await;
+                // A database that cannot be written must not hold back a revoked key: it is tried again.
+                self.is_unrecorded = noted.is_err();
+                match noted {
+                    Ok(_) => tracing::info!(version = book.version(), "price book in force"),
+                    Err(error) => tracing::warn!(%error, "price book in force, not recorded yet"),
+                }
+            }
+            Err(error) => {
+                self.is_unrecorded = false;
+                tracing::error!(%error, "prices not changed");
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the file anew. What a running process cannot change stays until the next start.
     fn reload(&mut self) {
         let Some(file) = &self.file else { return };
-        let read = load(file).and_then(|config| Ok((service::price_file(&config)?, config)));
+        let read = load(file).and_then(|config| {
+            let laid = Laid { file: prices::file(&config)?, stored: self.laid.stored.clone() };
+            prices::compose(&laid.layers())?;
+            Ok((laid, config))
+        });
         match read {
-            Ok((prices, config)) => {
-                self.prices = prices;
+            Ok((laid, config)) => {
+                self.is_unrecorded |= laid != self.laid;
+                self.laid = laid;
                 if needs_restart(&self.config, &config) {
                     tracing::warn!(
                         "changes of [server], [storage] or [organisation] need a restart"

@@ -1,6 +1,6 @@
 //! One attempt: where it went and why, how it ended, what it used and what that cost.
 
-use events::{CacheState, UsageEvent, UsageSource};
+use events::{AdjustmentKind, CacheState, UsageEvent, UsageSource};
 
 use super::Clipped;
 use super::lines::CostView;
@@ -23,6 +23,9 @@ impl AttemptView {
     pub(super) fn of(state: &ConsoleState, attempt: &Attempt) -> Self {
         let event = &attempt.event;
         let title = match (event.ids.attempt, event.ids.revision) {
+            (number, _) if event.cost.is_correction() => {
+                format!("Attempt {number}, {}", done(event))
+            }
             (0, _) => "No provider was asked".to_owned(),
             (number, 0) => format!("Attempt {number}"),
             (number, revision) => format!("Attempt {number}, corrected {revision}"),
@@ -35,6 +38,14 @@ impl AttemptView {
             used: event.meters.iter().map(|(meter, n)| (meter.as_str(), Count(n))).collect(),
             cost: CostView::of(attempt),
         }
+    }
+}
+
+/// What a correction of a cost does.
+fn done(event: &UsageEvent) -> &'static str {
+    match event.cost.adjustment.as_ref().map(|adjustment| adjustment.kind) {
+        Some(AdjustmentKind::Retraction) => "its cost taken back",
+        Some(AdjustmentKind::Restatement) | None => "its cost stated anew",
     }
 }
 

@@ -2,14 +2,20 @@
 //! shown only when they are certain to be those that were billed.
 
 use pricing::{Line, Rate, Receipt};
+use units::Usd;
 
 use crate::figures::{count, exact_atto};
 use crate::markup::{Count, ExactMoney};
 use crate::requests::Attempt;
 
 /// Units a rate is usually given for, and how they are written.
-const PER_WORDS: [(i128, &str); 4] =
-    [(1, "each"), (1_000, "per 1,000"), (3_600, "per hour"), (1_000_000, "per million")];
+const PER_WORDS: [(i128, &str); 5] = [
+    (1, "each"),
+    (1_000, "per 1,000"),
+    (3_600, "per hour"),
+    (1_000_000, "per million"),
+    (3_600_000_000, "per hour"),
+];
 
 /// The cost of an attempt.
 pub(super) struct CostView {
@@ -52,14 +58,15 @@ impl CostView {
                 sum = Some(SumView::of(receipt));
                 notes.extend(notes_on(receipt));
             }
+            Err(_) if cost.is_correction() => notes.extend(cost.billed.map(corrected_by)),
             Err(reason) => notes.push(sentence(&reason.to_string())),
         }
-        if cost.list != cost.billed && cost.list.is_some() {
+        if cost.list != cost.billed && cost.list.is_some() && !cost.is_correction() {
             notes.push("The billed cost differs from that at list prices.".to_owned());
         }
         Self {
             billed: cost.billed.map(ExactMoney),
-            reported: cost.provider_reported.map(ExactMoney),
+            reported: cost.provider_reported.filter(|_| !cost.is_correction()).map(ExactMoney),
             book: cost.price_version.clone(),
             rate_set: cost.rate_set.clone(),
             lines,
@@ -69,12 +76,23 @@ impl CostView {
     }
 }
 
+/// What a correction adds to the cost of its request.
+fn corrected_by(amount: Usd) -> String {
+    format!(
+        "This changes the cost by {} US dollars, by the prices of the book below.",
+        amount.to_fixed(12)
+    )
+}
+
 impl LineView {
     fn of(line: &Line) -> Self {
         Self {
             meter: line.meter.as_str(),
             quantity: Count(line.quantity),
-            rate: rate_words(line.rate),
+            rate: match line.factor.is_one() {
+                true => rate_words(line.rate),
+                false => format!("{} × {}", rate_words(line.rate), line.factor),
+            },
             amount: exact_atto(line.amount_atto),
         }
     }

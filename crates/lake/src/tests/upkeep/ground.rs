@@ -1,6 +1,6 @@
 //! Random usage, and the sums of it worked out without roll-ups.
 
-use events::{CacheState, ErrorClass, Meter, Meters, UsageSource};
+use events::{Adjustment, AdjustmentKind, CacheState, ErrorClass, Meter, Meters, UsageSource};
 use units::Usd;
 
 use crate::rollup::schema::{BUCKET, BUCKET_DATE, DAY};
@@ -63,6 +63,10 @@ fn random_row(dice: &mut Dice, app: &str, seq: u64) -> LakeRow {
         2 => UsageSource::Drained,
         _ => UsageSource::Provider,
     };
+    if dice.roll(7) == 0 {
+        let kind = AdjustmentKind::ALL[usize::try_from(dice.roll(2)).unwrap()];
+        event.cost.adjustment = Some(Adjustment { kind, adjusts: "n1/e1/0".to_owned() });
+    }
     if dice.roll(6) == 0 {
         event.cache.state = CacheState::Hit;
         event.cache.saved = Some(Usd::from_pico(amount));
@@ -144,18 +148,28 @@ fn direct_sql(table: &RollupTable) -> String {
     format!(
         "SELECT {keys},
             COUNT(*) FILTER (WHERE is_final AND revision = 0) AS requests,
-            COUNT(*) FILTER (WHERE usage_source <> 'none') AS calls,
-            COUNT(cost_usd) FILTER (WHERE usage_source <> 'none') AS priced,
-            COUNT(*) FILTER (WHERE usage_source IN ('provider', 'drained')) AS metered,
+            COUNT(*) FILTER (WHERE usage_source <> 'none' AND adjustment IS NULL) AS calls,
+            COUNT(cost_usd) FILTER (WHERE usage_source <> 'none' AND adjustment IS NULL)
+                + COUNT(*) FILTER (WHERE usage_source <> 'none' AND adjustment = 'restatement')
+                - COUNT(*) FILTER (WHERE usage_source <> 'none' AND adjustment = 'retraction')
+                AS priced,
+            COUNT(*) FILTER (
+                WHERE usage_source IN ('provider', 'drained') AND adjustment IS NULL
+            ) AS metered,
             COUNT(*) FILTER (WHERE is_final AND revision = 0 AND error_class IS NOT NULL) AS errors,
-            COUNT(*) FILTER (WHERE cost_usd IS NULL AND usage_source <> 'none') AS unpriced,
+            COUNT(*) FILTER (
+                WHERE cost_usd IS NULL AND usage_source <> 'none' AND adjustment IS NULL
+            )
+                - COUNT(*) FILTER (WHERE usage_source <> 'none' AND adjustment = 'restatement')
+                + COUNT(*) FILTER (WHERE usage_source <> 'none' AND adjustment = 'retraction')
+                AS unpriced,
             SUM(input_tokens_total) AS input_tokens,
             SUM(cache_read_text_tokens) AS cached_input_tokens,
             SUM(output_tokens_total) AS output_tokens,
             SUM(cost_usd) AS cost_usd,
             SUM(cost_list_usd) AS list_cost_usd,
             SUM(cache_saved_usd) AS saved_usd
-         FROM (SELECT {}, is_final, revision, usage_source, error_class, cost_usd, cost_list_usd,
+         FROM (SELECT {}, is_final, revision, usage_source, error_class, cost_usd, cost_list_usd, adjustment,
                 cache_saved_usd, input_tokens_total, cache_read_text_tokens, output_tokens_total
                FROM usage)
          GROUP BY {keys}",

@@ -92,6 +92,9 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8], purpose: Purpose) -> Result
             .map_err(|refusal| at("system", &refusal))?;
     }
     let hints = read_messages(&mut prompt, &messages)?;
+    if !takes_sampling {
+        refuse_documents_of_the_model(&messages)?;
+    }
     if let Some(control) = &core.cache_control {
         prompt.mark(control.lifetime());
     }
@@ -119,6 +122,22 @@ fn check_version(headers: &HeaderMap) -> Result<bool, Refusal> {
     known.map(|(_, takes_sampling)| *takes_sampling).ok_or_else(|| {
         Refusal::invalid(format!("anthropic-version: \"{version}\" is not a valid version"))
     })
+}
+
+/// The version that refuses sampling also refuses documents the model is said to have sent.
+fn refuse_documents_of_the_model(messages: &[Message<'_>]) -> Result<(), Refusal> {
+    for (index, message) in messages.iter().enumerate() {
+        let parts = match message.content {
+            Some(raw) if message.role.as_deref() == Some("assistant") => content::parts_of(raw)?,
+            _ => None,
+        };
+        let mut kinds = parts.iter().flatten().map(|part| part.kind.as_deref());
+        if kinds.any(|kind| kind == Some("document")) {
+            let told = "document blocks are not permitted in assistant messages";
+            return Err(Refusal::invalid(format!("messages.{index}: {told}")));
+        }
+    }
+    Ok(())
 }
 
 fn refuse_sampling(wishes: &Wishes<'_>) -> Result<(), Refusal> {
@@ -155,19 +174,22 @@ fn read_messages(prompt: &mut Prompt, messages: &[Message<'_>]) -> Result<Hints,
     let mut hints = Hints::default();
     for (index, message) in messages.iter().enumerate() {
         let role = message.role.as_deref().unwrap_or_default();
-        if role != "user" && role != "assistant" {
-            let told = format!("messages.{index}.role: Input should be 'user' or 'assistant'");
+        if !matches!(role, "user" | "assistant" | "system") {
+            let told =
+                format!("messages.{index}.role: Input should be 'user', 'assistant' or 'system'");
             return Err(Refusal::invalid(told));
         }
         let Some(raw) = message.content else {
             return Err(Refusal::invalid(format!("messages.{index}.content: Field required")));
         };
-        hints = Hints::default();
+        let mut said = Hints::default();
         prompt.fixed(MESSAGE_TOKENS, mix_text(0, role));
-        read_content(prompt, raw, &mut hints)
+        read_content(prompt, raw, &mut said)
             .map_err(|refusal| at(&format!("messages.{index}.content"), &refusal))?;
-        if role == "assistant" {
-            hints = Hints::default();
+        match role {
+            "user" => hints = said,
+            "assistant" => hints = Hints::default(),
+            _ => {}
         }
     }
     Ok(hints)
@@ -211,6 +233,14 @@ fn read_part(
         "tool_use" => prompt.text(part.input.map_or("", RawValue::get)),
         "tool_result" => prompt.text(&part.content.map(content::text_of).unwrap_or_default()),
         "thinking" | "redacted_thinking" => {}
+        // Passages found elsewhere, and what the provider's own tools did in earlier turns.
+        "search_result" => prompt.text(&part.content.map(content::text_of).unwrap_or_default()),
+        "server_tool_use" | "container_upload" => {
+            prompt.text(part.input.map_or("", RawValue::get));
+        }
+        kind if kind.ends_with("_tool_result") => {
+            prompt.text(&part.content.map(content::text_of).unwrap_or_default());
+        }
         kind => return Err(Refusal::invalid(format!("Input tag '{kind}' is not supported"))),
     }
     Ok(())
@@ -255,7 +285,7 @@ fn thinking_of(wishes: &Wishes<'_>, tokens_max: Option<u64>) -> Result<Thinking,
     let effort = wishes.output_config.as_ref().and_then(|config| config["effort"].as_str());
     let usual = effort.and_then(Thinking::tokens_of_effort).unwrap_or(64);
     match thinking["type"].as_str() {
-        Some("adaptive") => Ok(Thinking::Shown(usual)),
+        Some("adaptive" | "between_tools") => Ok(Thinking::Shown(usual)),
         Some("enabled") => {
             let budget = thinking["budget_tokens"].as_u64().unwrap_or(0);
             if budget < BUDGET_TOKENS_MIN {

@@ -76,7 +76,7 @@ struct Function {
 }
 
 /// Whether the provider bills what it writes to the prompt cache: since gpt-5.6.
-pub(super) fn bills_cache_writes(model: &str) -> bool {
+pub(in crate::dialects) fn bills_cache_writes(model: &str) -> bool {
     model.starts_with("gpt-5.6") || model.starts_with("gpt-6")
 }
 
@@ -248,7 +248,10 @@ fn wish_of(wishes: Wishes<'_>, hints: Hints) -> Result<Wish, Refusal> {
 }
 
 /// Reasoning models think by default in the o-series, and when asked to in the later ones.
-fn thinking_of(model: &str, effort: Option<&str>) -> Result<Thinking, Refusal> {
+pub(in crate::dialects) fn thinking_of(
+    model: &str,
+    effort: Option<&str>,
+) -> Result<Thinking, Refusal> {
     let is_o =
         model.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let reasons = is_o || model.starts_with("gpt-5") || model.starts_with("gpt-6");
@@ -264,7 +267,7 @@ fn thinking_of(model: &str, effort: Option<&str>) -> Result<Thinking, Refusal> {
     Ok(if reasons && tokens > 0 { Thinking::Hidden(tokens) } else { Thinking::Off })
 }
 
-fn tier_of(asked: Option<&str>) -> &'static str {
+pub(in crate::dialects) fn tier_of(asked: Option<&str>) -> &'static str {
     match asked {
         Some("flex") => "flex",
         Some("priority") => "priority",

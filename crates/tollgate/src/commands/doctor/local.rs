@@ -9,8 +9,8 @@ use pricing::PriceBook;
 use units::{Clock, SystemClock};
 
 use super::Finding;
+use crate::commands::price::book;
 use crate::config::Config;
-use crate::service;
 
 /// A slower disk delays the group commit of usage.
 const SYNC_MS_USUAL_MAX: u128 = 50;
@@ -55,11 +55,16 @@ fn disk(what: &str, directory: &Path) -> Finding {
 }
 
 /// The price book, and the targets it has no price for.
-pub(super) fn prices(config: &Config) -> Vec<Finding> {
-    let book = match service::prices(config) {
+pub(super) async fn prices(config: &Config) -> Vec<Finding> {
+    let store = book::existing_store(config).await;
+    let composed = book::of_store(config, store.as_ref(), None).await;
+    if let Some(store) = store {
+        store.close().await;
+    }
+    let book = match composed {
         Ok(book) => book,
         Err(error) => {
-            let remedy = "correct the file named by pricing.file; the message says where";
+            let remedy = "correct the file the message names; it says where";
             return vec![Finding::failed("prices", error.to_string(), remedy)];
         }
     };
@@ -82,8 +87,8 @@ fn unpriced(config: &Config, book: &PriceBook) -> Vec<Finding> {
     names.sort();
     names.dedup();
     let finding = |name: String| {
-        let remedy = "add its price to the file named by pricing.file; until then its cost is \
-                      unknown and budgets refuse it";
+        let remedy = "set its price with `tollgate price set`; until then its cost is unknown and \
+                      budgets refuse it";
         Finding::warning("prices", format!("{name} has no price"), remedy)
     };
     names.into_iter().map(finding).collect()

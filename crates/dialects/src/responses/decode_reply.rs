@@ -1,0 +1,62 @@
+//! A plain answer of this dialect read into the neutral chat.
+
+use events::FinishReason;
+
+use super::reasoning::pack;
+use super::response::{OutputItem, ResponseBody};
+use crate::chat::{ChatReply, OutputPart};
+use crate::reply::{Facts, ReplyError};
+use crate::request::without_position;
+
+pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'a>, ReplyError> {
+    let garbage = |what: &str| ReplyError::Garbage(what.to_owned());
+    let body: ResponseBody<'a> =
+        serde_json::from_str(json).map_err(|e| garbage(&without_position(&e)))?;
+    body.note_end(json, facts)?;
+    if body.output.is_none() {
+        return Err(garbage("it has no output"));
+    }
+    if body.is_pending() {
+        return Err(garbage("it is still being made"));
+    }
+    let mut parts = Vec::new();
+    for item in body.items() {
+        item_parts(item, &mut parts, facts);
+    }
+    Ok(ChatReply { parts })
+}
+
+fn item_parts<'a>(mut item: OutputItem<'a>, parts: &mut Vec<OutputPart<'a>>, facts: &mut Facts) {
+    match item.kind.as_str() {
+        "message" => {
+            for (text, is_refusal) in item.texts() {
+                if is_refusal {
+                    facts.finish_reason = Some(FinishReason::ContentFilter);
+                }
+                facts.output.push(&text);
+                parts.push(OutputPart::Text(text));
+            }
+        }
+        "reasoning" => {
+            let text = item.thinking();
+            facts.output.push(&text);
+            let id = item.id.unwrap_or_default();
+            let seal = item.encrypted_content.filter(|content| !content.0.is_empty());
+            let signature = seal.map(|content| pack(id.as_str(), content.as_str()).into());
+            if signature.is_some() || !text.is_empty() {
+                parts.push(OutputPart::Thinking { text, signature });
+            }
+        }
+        "function_call" => {
+            let id = item.call_id.or(item.id).unwrap_or_default().0;
+            let name = item.name.unwrap_or_default().0;
+            let arguments = item.arguments.unwrap_or_default().0;
+            let arguments = if arguments.trim().is_empty() { "{}".into() } else { arguments };
+            facts.output.push(&name);
+            facts.output.push(&arguments);
+            parts.push(OutputPart::ToolCall { id, name, arguments, signature: None });
+        }
+        // The provider's own tools.
+        _ => {}
+    }
+}
