@@ -74,7 +74,7 @@ impl Lake {
         team: &str,
         window: Window,
     ) -> Result<Vec<String>, LakeError> {
-        let params = of_team(Lens::of_team(window, team).params(), organisation);
+        let params = of_team(Lens::of_team(window, team).rolled_params(), organisation);
         let rows = self.ask(named::STATEMENT_BASIS, params).await?;
         rows.map(|rows, row| rows.name(row, "price_version"))
     }

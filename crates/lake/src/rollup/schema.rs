@@ -3,7 +3,7 @@
 //! | table | grain | dimensions |
 //! |---|---|---|
 //! | `usage_15m` | quarter of an hour, UTC | organisation, team, project, feature, provider, model, route, key_id |
-//! | `usage_15m_by_customer` | quarter of an hour, UTC | organisation, team, feature, customer |
+//! | `usage_15m_by_customer` | quarter of an hour, UTC | organisation, team, feature, customer, price_version |
 //! | `usage_15m_by_user` | quarter of an hour, UTC | organisation, team, user_id |
 //! | `usage_day`, `usage_day_by_customer`, `usage_day_by_user` | day, UTC | as above |
 //!
@@ -25,7 +25,7 @@ use events::ColumnType;
 use crate::schema::arrow_type;
 
 /// Version of what is stored; another version's roll-ups are left alone and built anew.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// First instant of a row's quarter of an hour.
 pub(crate) const BUCKET: &str = "bucket";
@@ -69,7 +69,8 @@ pub struct Measure {
 
 const MAIN: &[&str] =
     &["organisation", "team", "project", "feature", "provider", "model", "route", "key_id"];
-const CUSTOMER: &[&str] = &["organisation", "team", "feature", "customer"];
+/// With the price book, which hardly ever changes, so that a statement names those behind it.
+const CUSTOMER: &[&str] = &["organisation", "team", "feature", "customer", "price_version"];
 const USER: &[&str] = &["organisation", "team", "user_id"];
 
 /// Every roll-up table.
