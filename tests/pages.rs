@@ -218,6 +218,7 @@ fn forced_browsing_shows_no_more_than_the_role_and_the_team_may_see() {
         ("/keys", 403),
         ("/keys/new", 403),
         ("/budgets", 403),
+        ("/prices", 200),
         ("/alerts", 403),
     ] {
         assert_eq!(run(viewer.open(path)).status, status, "a viewer opens {path}");

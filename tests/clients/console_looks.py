@@ -32,6 +32,8 @@ PAGES = [
     "/keys",
     "/keys/new",
     "/budgets",
+    "/prices",
+    "/prices?provider=openai&model=mini",
     "/alerts",
     "/docs",
     "/nowhere",

@@ -44,7 +44,8 @@ async fn main() -> std::io::Result<()> {
         }))
         .with_explorer(Arc::new(usage::usage()))
         .with_requests(Arc::new(usage::requests()))
-        .with_alerts(Arc::new(incidents::alerts()));
+        .with_alerts(Arc::new(incidents::alerts()))
+        .with_prices(Arc::new(sources::MemoryPrices::of(sample::PRICES)));
     let clock = Arc::new(sources::StoppedClock(sample::NOW));
     let router = console::router(ConsoleState::new(sources, settings, clock));
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;

@@ -4,11 +4,13 @@
 mod alerts;
 mod explore;
 mod lake;
+mod prices;
 mod requests;
 mod store;
 
 pub use self::alerts::{Channels, StoreAlerts};
 pub use self::explore::LakeExplorer;
 pub use self::lake::LakeLedger;
+pub use self::prices::LakePrices;
 pub use self::requests::{LakeRequests, Prices};
 pub use self::store::StoreAccess;

@@ -9,6 +9,7 @@ mod keys;
 mod money;
 mod once;
 mod paging;
+mod prices;
 mod session;
 mod statements;
 
@@ -41,7 +42,7 @@ struct Sent<T>(T);
             Errors are `application/problem+json` with a stable `type`. Lists take `limit` and \
             `cursor` and give `next_cursor` while there is more. A POST may carry an \
             `Idempotency-Key`: sent again by the same session within ten minutes it gets the first \
-            answer, marked `Idempotent-Replayed`. Money is a decimal string with its currency; \
+            answer, marked `Idempotent-Replayed`; costing changes nothing and takes none. Money is a decimal string with its currency; \
             instants are RFC 3339 in UTC."
     ),
     tags(
@@ -49,6 +50,7 @@ struct Sent<T>(T);
         (name = "keys", description = "Virtual keys of the gateway."),
         (name = "budgets", description = "Hard limits and where they stand."),
         (name = "alerts", description = "Incidents, and the deliveries that told of them."),
+        (name = "prices", description = "The price book in force, and what usage costs by it."),
         (name = "statements", description = "What each team used in a month.")
     ),
     modifiers(&Security)
@@ -82,12 +84,13 @@ pub(crate) fn routes(state: &ConsoleState) -> (Router<ConsoleState>, Document) {
         .routes(routes!(alerts::acknowledge))
         .routes(routes!(alerts::deliveries))
         .routes(routes!(alerts::replay))
+        .routes(routes!(prices::list))
         .routes(routes!(statements::list))
         .routes(routes!(statements::show))
+        .layer(from_fn_with_state(state.clone(), once::replay))
+        .merge(prices::costing())
         .split_for_parts();
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
-    let router = router
-        .layer(from_fn_with_state(state.clone(), once::replay))
-        .layer(from_fn_with_state(state.clone(), guard::program));
+    let router = router.layer(from_fn_with_state(state.clone(), guard::program));
     (router, document)
 }

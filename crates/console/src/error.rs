@@ -1,6 +1,8 @@
 //! What can go wrong while answering, and how each is told: one mapping to HTTP for the console.
 
-use axum::extract::rejection::{FormRejection, JsonRejection, QueryRejection, RawFormRejection};
+use axum::extract::rejection::{
+    BytesRejection, FormRejection, JsonRejection, QueryRejection, RawFormRejection,
+};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
@@ -206,6 +208,12 @@ impl From<askama::Error> for ConsoleError {
     }
 }
 
+impl From<pricing::life::LifecycleError> for ConsoleError {
+    fn from(error: pricing::life::LifecycleError) -> Self {
+        Self::Unwritten(error.to_string())
+    }
+}
+
 impl From<finops::FinopsError> for ConsoleError {
     fn from(error: finops::FinopsError) -> Self {
         Self::Unwritten(error.to_string())
@@ -223,6 +231,12 @@ fn rejected(status: StatusCode, text: String) -> ConsoleError {
 
 impl From<JsonRejection> for ConsoleError {
     fn from(rejection: JsonRejection) -> Self {
+        rejected(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<BytesRejection> for ConsoleError {
+    fn from(rejection: BytesRejection) -> Self {
         rejected(rejection.status(), rejection.body_text())
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod keys;
 mod layout;
 pub(crate) mod login;
 pub(crate) mod overview;
+pub(crate) mod prices;
 pub(crate) mod problem;
 pub(crate) mod request;
 pub(crate) mod requests;

@@ -8,7 +8,7 @@ use store::Role;
 /// Something a session may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Permission {
-    /// See the overview, explore, and statements, a statement's CSV included.
+    /// See prices, the overview, explore, and statements, a statement's CSV included.
     ReadCosts,
     /// Take what explore shows away, as CSV or Parquet.
     Export,

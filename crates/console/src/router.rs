@@ -46,6 +46,7 @@ fn pages() -> Router<ConsoleState> {
         .route("/alerts/deliveries/{id}/replay", post(pages::alerts::replay))
         .route("/alerts/channels/{name}/test", post(pages::alerts::test))
         .route("/budgets", get(pages::budgets::show))
+        .route("/prices", get(pages::prices::show))
         .route("/keys", get(pages::keys::list).post(pages::keys::change::create))
         .route("/keys/new", get(pages::keys::form::show))
         .route("/keys/{id}", get(pages::keys::show))

@@ -11,6 +11,7 @@ use crate::declared::Declared;
 use crate::desk::Desk;
 use crate::explore::{Explorer, NothingToExplore};
 use crate::link::Link;
+use crate::prices::PriceDesk;
 use crate::requests::{NoRequests, RequestLog};
 use crate::{Access, BudgetBoard, Ledger};
 
@@ -23,6 +24,7 @@ pub struct Sources {
     pub(crate) explorer: Arc<dyn Explorer>,
     pub(crate) requests: Arc<dyn RequestLog>,
     pub(crate) alerts: Arc<dyn AlertBoard>,
+    pub(crate) prices: Option<Arc<dyn PriceDesk>>,
     pub(crate) desk: Option<Desk>,
     pub(crate) link: Option<Link>,
 }
@@ -37,6 +39,7 @@ impl Sources {
             explorer: Arc::new(NothingToExplore),
             requests: Arc::new(NoRequests),
             alerts: Arc::new(NoAlerts),
+            prices: None,
             desk: None,
             link: None,
         }
@@ -64,6 +67,12 @@ impl Sources {
     #[must_use]
     pub fn with_alerts(self, alerts: Arc<dyn AlertBoard>) -> Self {
         Self { alerts, ..self }
+    }
+
+    /// The prices in force, and what has none; without it there are no pages of them.
+    #[must_use]
+    pub fn with_prices(self, prices: Arc<dyn PriceDesk>) -> Self {
+        Self { prices: Some(prices), ..self }
     }
 
     /// Where keys are kept, and what the configuration declares beside them; without it there are no

@@ -10,6 +10,7 @@ use crate::desk::Desk;
 use crate::error::ConsoleError;
 use crate::ledger::LedgerError;
 use crate::moments::Moments;
+use crate::prices::PriceDesk;
 use crate::replay::Replays;
 use crate::{PublicUrl, Sources};
 
@@ -76,6 +77,11 @@ impl ConsoleState {
     /// What keys, incidents and deliveries are kept in; not found in a console without.
     pub(crate) fn desk(&self) -> Result<&Desk, ConsoleError> {
         self.sources.desk.as_ref().ok_or(ConsoleError::NotFound("page"))
+    }
+
+    /// The prices in force; not found in a console without.
+    pub(crate) fn prices(&self) -> Result<&dyn PriceDesk, ConsoleError> {
+        self.sources.prices.as_deref().ok_or(ConsoleError::NotFound("page"))
     }
 
     /// A place among the gateways that wait for a snapshot; `None` when too many do.

@@ -21,6 +21,8 @@ pub(crate) enum Section {
     Statements,
     /// Budgets.
     Budgets,
+    /// Prices.
+    Prices,
     /// Keys.
     Keys,
     /// Alerts.
@@ -30,12 +32,13 @@ pub(crate) enum Section {
 }
 
 /// The navigation: where each entry leads, and what it takes to be shown.
-const NAVIGATION: [(Section, &str, &str, Permission); 7] = [
+const NAVIGATION: [(Section, &str, &str, Permission); 8] = [
     (Section::Overview, "Overview", "/", Permission::ReadCosts),
     (Section::Explore, "Explore", "/explore", Permission::ReadCosts),
     (Section::Requests, "Requests", "/requests", Permission::ReadRequests),
     (Section::Statements, "Statements", "/statements", Permission::ReadCosts),
     (Section::Budgets, "Budgets", "/budgets", Permission::ReadBudgets),
+    (Section::Prices, "Prices", "/prices", Permission::ReadCosts),
     (Section::Keys, "Keys", "/keys", Permission::ReadKeys),
     (Section::Alerts, "Alerts", "/alerts", Permission::ReadAlerts),
 ];

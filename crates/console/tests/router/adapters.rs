@@ -18,7 +18,7 @@ use crate::sample::NOW;
 use crate::sources::StoppedClock;
 
 /// A request of team search two hours ago; the model has no price when there is no cost.
-fn row(seq: u64, customer: &str, cost: Option<&str>) -> LakeRow {
+pub(crate) fn row(seq: u64, customer: &str, cost: Option<&str>) -> LakeRow {
     let received_us = NOW.plus_micros(-7_200_000_000);
     let cost: Option<Usd> = cost.map(|cost| cost.parse().unwrap());
     let model = if cost.is_some() { "gpt-5.2" } else { "mystery-1" };

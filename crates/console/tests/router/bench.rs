@@ -17,7 +17,7 @@ use units::{BillingZone, Clock, KeyId, Label, Secret};
 
 use crate::browser::{Answer, Browser, PUBLIC_URL, SESSION};
 use crate::sample::{self, NOW};
-use crate::sources::{MemoryBudgets, StoppedClock};
+use crate::sources::{MemoryBudgets, MemoryPrices, StoppedClock};
 
 /// The key of the configuration file, of team `growth`.
 pub(crate) const DECLARED: KeyId = KeyId::from_u128(7);
@@ -73,6 +73,7 @@ impl Bench {
             sources
                 .with_budgets(Arc::new(MemoryBudgets::of(sample::budgets())))
                 .with_explorer(Arc::new(DollarADay))
+                .with_prices(Arc::new(MemoryPrices::of(sample::PRICES)))
                 .with_store(kept, declared)
         });
         Self { browser, store, _dir: dir }

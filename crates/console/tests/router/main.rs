@@ -5,6 +5,7 @@
 //! - `roles`: who may open what, role by role and team by team
 //! - `pages`: what each page shows, full and empty
 //! - `statements`: the statement as page and as CSV
+//! - `prices`: the price book, what it lacks, and costing over the API
 //! - `keys`, `budgets`, `api`, `docs`: those pages and the admin API, over a real store (`bench`)
 //! - `gateways`: what gateways that run apart ask
 //! - `exploring`: explore, its files, and who sees what of it
@@ -26,6 +27,7 @@ mod keys;
 mod login;
 mod lookups;
 mod pages;
+mod prices;
 mod roles;
 mod sample;
 mod security;

@@ -37,6 +37,8 @@ const TABLE: &[(&str, &[Role], StatusCode)] = &[
     ("/keys/{own}", READERS, StatusCode::OK),
     ("/keys/{other}", READERS, StatusCode::NOT_FOUND),
     ("/keys/new", KEY_MAKERS, StatusCode::OK),
+    ("/prices", ALL, StatusCode::OK),
+    ("/prices?provider=acme&model=mini", ALL, StatusCode::OK),
     ("/requests", READERS, StatusCode::OK),
     ("/alerts", READERS, StatusCode::OK),
     ("/api/v1/session", ALL, StatusCode::OK),
@@ -44,6 +46,7 @@ const TABLE: &[(&str, &[Role], StatusCode)] = &[
     ("/api/v1/keys?team=search", READERS, StatusCode::NOT_FOUND),
     ("/api/v1/keys/{own}", READERS, StatusCode::OK),
     ("/api/v1/keys/{other}", READERS, StatusCode::NOT_FOUND),
+    ("/api/v1/prices", ALL, StatusCode::OK),
     ("/api/v1/budgets", READERS, StatusCode::OK),
     ("/api/v1/incidents", READERS, StatusCode::OK),
     ("/api/v1/deliveries", READERS, StatusCode::OK),
@@ -81,6 +84,13 @@ const CHANGES: &[(&str, &str, &[Role], StatusCode, StatusCode)] = &[
         KEY_MAKERS,
         StatusCode::CREATED,
         StatusCode::NOT_FOUND,
+    ),
+    (
+        "/api/v1/prices/cost",
+        r#"{"model":"acme-mini","meters":{"input.text":1000}}"#,
+        ALL,
+        StatusCode::OK,
+        StatusCode::OK,
     ),
     ("/api/v1/keys/{own}/revoke", "{}", KEY_MAKERS, StatusCode::OK, StatusCode::OK),
     ("/api/v1/keys/{other}/revoke", "{}", KEY_MAKERS, StatusCode::OK, StatusCode::NOT_FOUND),
@@ -182,7 +192,7 @@ async fn the_navigation_shows_exactly_what_the_session_may_open() {
         let nav = body.split("<nav aria-label=\"Main\">").nth(1).unwrap();
         let nav = nav.split("</nav>").next().unwrap();
         let entries = nav.matches("<a href=").count();
-        assert_eq!(entries, if role == Role::Viewer { 3 } else { 7 }, "{role}\n{nav}");
+        assert_eq!(entries, if role == Role::Viewer { 4 } else { 8 }, "{role}\n{nav}");
         for link in nav.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
             let answer = browser.open_with(link, &session).await;
             assert_ne!(answer.status, StatusCode::FORBIDDEN, "{role} {link}");

@@ -13,6 +13,17 @@ use crate::sources::MemoryLedger;
 /// A customer's name that would run as script, end an attribute, or turn the line around.
 pub(crate) const HOSTILE: &str = "<script>alert('x')</script>\" onload=\"y &amp; \u{202e}evil";
 
+/// A price file of one provider: prices, one price a request, a factor, and a model that ends.
+pub(crate) const PRICES: &str = r#"{
+  "source": "acme's own page",
+  "providers": [{"id": "acme", "model_match": {"starts_with": "acme-"}, "models": [
+    {"id": "acme-large", "retires": "2026-11-30", "replacement": "acme-next",
+     "prices": [{"rates": {"input": "2.50", "cache_read": "0.0625", "output": "10", "request": "10"}}]},
+    {"id": "acme-mini", "prices": [{"rates": {"input": "0.123456789012345", "output": "0.5"}}]}
+  ]}],
+  "multipliers": [{"provider": "acme", "models": {"equals": "acme-mini"}, "keys": ["output"], "factor": "1.1", "source": "acme"}]
+}"#;
+
 /// The present of every test: 2026-11-22 16:30 UTC.
 pub(crate) const NOW: UnixMicros = UnixMicros::new(1_795_365_000_000_000);
 

@@ -76,10 +76,14 @@ pub(super) fn router(
         Arc::clone(&clock),
     );
     let access = console::adapters::StoreAccess::new(store.clone());
+    let prices: Arc<dyn console::adapters::Prices> = Arc::new(prices);
+    let kept = store.prices();
+    let requests = console::adapters::LakeRequests::new(lake.clone(), Arc::clone(&prices));
     let mut sources = console::Sources::new(Arc::new(ledger), Arc::new(access))
         .with_budgets(Arc::new(board))
         .with_explorer(Arc::new(console::adapters::LakeExplorer::new(lake.clone())))
-        .with_requests(Arc::new(console::adapters::LakeRequests::new(lake, Arc::new(prices))))
+        .with_requests(Arc::new(requests))
+        .with_prices(Arc::new(console::adapters::LakePrices::new(lake, kept, prices)))
         .with_alerts(Arc::new(console::adapters::StoreAlerts::new(
             store.clone(),
             Arc::new(Shown::of(config)),

@@ -1,21 +1,13 @@
 //! A cost as lines: quantity times rate for each meter, to the last digit, and their sum. Lines are
 //! shown only when they are certain to be those that were billed.
 
-use pricing::{Line, Rate, Receipt};
+use pricing::{Line, Receipt};
 use units::Usd;
 
 use crate::figures::{count, exact_atto};
 use crate::markup::{Count, ExactMoney};
+use crate::rates::rate_words;
 use crate::requests::Attempt;
-
-/// Units a rate is usually given for, and how they are written.
-const PER_WORDS: [(i128, &str); 5] = [
-    (1, "each"),
-    (1_000, "per 1,000"),
-    (3_600, "per hour"),
-    (1_000_000, "per million"),
-    (3_600_000_000, "per hour"),
-];
 
 /// The cost of an attempt.
 pub(super) struct CostView {
@@ -116,15 +108,6 @@ fn notes_on(receipt: &Receipt) -> Vec<String> {
         notes.push(format!("{quantity} of {meter} have no price and are in no amount."));
     }
     notes
-}
-
-/// `$2.50 per million`.
-fn rate_words(rate: Rate) -> String {
-    let price = exact_atto(rate.atto());
-    match PER_WORDS.iter().find(|(per, _)| *per == rate.per()) {
-        Some((_, words)) => format!("{price} {words}"),
-        None => format!("{price} per {}", rate.per()),
-    }
 }
 
 fn sentence(text: &str) -> String {
