@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::request::RequestError;
+
 /// One request.
 #[derive(Debug, Default)]
 pub(crate) struct ChatRequest<'a> {
@@ -36,6 +38,18 @@ pub(crate) struct ChatRequest<'a> {
 }
 
 impl ChatRequest<'_> {
+    /// Whether there are tools to choose from.
+    ///
+    /// # Errors
+    /// There are none, and one must be called.
+    pub(crate) fn offers_tools(&self) -> Result<bool, RequestError> {
+        let must_call = matches!(self.tool_choice, ToolChoice::Required | ToolChoice::Named(_));
+        if self.tools.is_empty() && must_call {
+            return Err(RequestError::invalid("tool_choice", "there are no tools to choose from"));
+        }
+        Ok(!self.tools.is_empty())
+    }
+
     /// Bytes of text and data, for reserving room once: the encoded request is a little larger.
     pub(crate) fn text_bytes(&self) -> usize {
         let turns = self.turns.iter().map(|turn| parts_bytes(&turn.parts));

@@ -201,13 +201,8 @@ fn reasoning(effort: Effort) -> ReasoningBody {
 
 /// The tools and what is said of their use. Without tools there is nothing to choose.
 fn tools<'r>(request: &'r ChatRequest<'_>, losses: &mut Losses) -> Result<Tools<'r>, RequestError> {
-    if request.tools.is_empty() {
-        return match request.tool_choice {
-            ToolChoice::Required | ToolChoice::Named(_) => {
-                Err(RequestError::invalid("tool_choice", "there are no tools to choose from"))
-            }
-            _ => Ok(Tools::default()),
-        };
+    if !request.offers_tools()? {
+        return Ok(Tools::default());
     }
     if request.tools.iter().any(|tool| tool.cache_control.is_some()) {
         losses.note("cache_control");
