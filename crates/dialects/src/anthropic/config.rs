@@ -69,13 +69,8 @@ pub(super) fn tool_choice<'r>(
     request: &'r ChatRequest<'_>,
     losses: &mut Losses,
 ) -> Result<Option<ToolChoiceBody<'r>>, RequestError> {
-    if request.tools.is_empty() {
-        return match request.tool_choice {
-            ToolChoice::Required | ToolChoice::Named(_) => {
-                Err(RequestError::invalid("tool_choice", "there are no tools to choose from"))
-            }
-            _ => Ok(None),
-        };
+    if !request.offers_tools()? {
+        return Ok(None);
     }
     let one_at_a_time = request.parallel_tool_calls == Some(false);
     let choice =

@@ -136,13 +136,8 @@ pub(super) fn tools<'r>(
     has_calls: bool,
     losses: &mut Losses,
 ) -> Result<Option<ToolConfig<'r>>, RequestError> {
-    if request.tools.is_empty() {
-        return match request.tool_choice {
-            ToolChoice::Required | ToolChoice::Named(_) => {
-                Err(RequestError::invalid("tool_choice", "there are no tools to choose from"))
-            }
-            _ => Ok(None),
-        };
+    if !request.offers_tools()? {
+        return Ok(None);
     }
     let tool_choice = match &request.tool_choice {
         ToolChoice::Unset => None,

@@ -269,13 +269,8 @@ fn tool_config<'r>(
     if request.tools.iter().any(|tool| tool.cache_control.is_some()) {
         losses.note("cache_control");
     }
-    if request.tools.is_empty() {
-        return match request.tool_choice {
-            ToolChoice::Required | ToolChoice::Named(_) => {
-                Err(RequestError::invalid("tool_choice", "there are no tools to choose from"))
-            }
-            _ => Ok(None),
-        };
+    if !request.offers_tools()? {
+        return Ok(None);
     }
     if request.parallel_tool_calls == Some(false) {
         losses.lose("parallel_tool_calls", "several calls at once cannot be ruled out there")?;
