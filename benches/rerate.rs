@@ -17,9 +17,9 @@ use events::{
 };
 use lake::{
     Amounts, Lake, LakeOptions, LakeRow, PriceBasis, QueryLimits, Reprice, RerateFilter,
-    RerateOptions, RerateRow, Rerated, Window,
+    RerateOptions, RerateRow, Rerated, RowPrices, Window,
 };
-use pricing::{PriceBook, PriceContext, Query};
+use pricing::{PriceBook, PriceContext, PricePlan, Query};
 use units::{RequestId, SystemClock, UnixMicros};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -89,12 +89,32 @@ impl Prices {
     }
 }
 
+/// The price of rows that are priced alike, and how many times over.
+struct Planned<'a>(PricePlan<'a>, bool);
+
+impl RowPrices for Planned<'_> {
+    fn holds_at(&self, at: UnixMicros) -> bool {
+        self.0.holds_at(at)
+    }
+
+    fn amounts(&self, meters: &Meters, duration_us: u64) -> Option<Amounts> {
+        let cost = self.0.cost(meters, Some(duration_us))?.cost;
+        let billed = if self.1 { cost + cost } else { cost };
+        Some(Amounts { list: billed, contract: Some(billed), billed })
+    }
+}
+
 impl Reprice for Prices {
     fn amounts(&self, row: &RerateRow<'_>) -> Option<Amounts> {
         let priced = self.book.price(&Self::query(row))?;
         let billed =
             if self.wrong == Some(row.model) { priced.cost + priced.cost } else { priced.cost };
         Some(Amounts { list: billed, contract: Some(billed), billed })
+    }
+
+    fn plan(&self, like: &RerateRow<'_>) -> Option<Box<dyn RowPrices + '_>> {
+        let is_wrong = self.wrong == Some(like.model);
+        Some(Box::new(Planned(self.book.plan(&Self::query(like)), is_wrong)))
     }
 
     fn basis(&self, row: &RerateRow<'_>) -> Option<PriceBasis> {

@@ -6,6 +6,9 @@
 
 mod adjust;
 mod commits;
+mod file;
+mod plans;
+mod priced;
 mod prior;
 mod read;
 mod run;
@@ -61,8 +64,6 @@ pub struct RerateRow<'a> {
     pub provider: &'a str,
     /// Model as sent to the provider.
     pub model: &'a str,
-    /// Model as its answer names it.
-    pub answered: Option<&'a str>,
     /// Start of the request: the prices in force then apply.
     pub received_at: UnixMicros,
     /// Service tier served.
@@ -104,12 +105,27 @@ pub struct PriceBasis {
 /// Whoever prices: pure, the same answer for the same row always. A function that gives both amounts and
 /// basis is one.
 pub trait Reprice: Send + Sync + 'static {
-    /// What an attempt costs; `None` when no price is known. Asked of every row, so it should not
-    /// allocate.
+    /// What an attempt costs; `None` when no price is known. Asked of every row no plan is for, so it
+    /// should not allocate.
     fn amounts(&self, row: &RerateRow<'_>) -> Option<Amounts>;
+
+    /// What attempts like this one cost: those that differ from it in nothing but their time, what they
+    /// used and how long they took. `None`, the default, has each row asked for by itself.
+    fn plan(&self, _like: &RerateRow<'_>) -> Option<Box<dyn RowPrices + '_>> {
+        None
+    }
 
     /// What those amounts rest on; asked only of rows that are corrected.
     fn basis(&self, row: &RerateRow<'_>) -> Option<PriceBasis>;
+}
+
+/// Prices looked up once for rows that are priced alike: for each the same as [`Reprice::amounts`].
+pub trait RowPrices {
+    /// Whether they are in force at an instant.
+    fn holds_at(&self, at: UnixMicros) -> bool;
+
+    /// What was used, for so many microseconds, comes to; `None` when no price is known.
+    fn amounts(&self, meters: &Meters, duration_us: u64) -> Option<Amounts>;
 }
 
 impl<F> Reprice for F

@@ -9,6 +9,7 @@ use units::UnixMicros;
 use crate::alias::{Alias, check_cycles};
 use crate::compose::{distribute, lay};
 use crate::context::PriceContext;
+use crate::edges::Edges;
 use crate::error::PriceBookError;
 use crate::layer::{Layer, LayerKind, Source};
 use crate::lookup::Provider;
@@ -26,6 +27,8 @@ pub struct PriceBook {
     /// The aliases of all layers, the lowest layer first.
     pub(crate) aliases: Vec<Alias>,
     /// The layers, the lowest first.
+    /// When anything in it may change.
+    pub(crate) edges: Edges,
     layers: Vec<Arc<Layer>>,
     sources: Vec<Arc<Source>>,
     version: String,
@@ -72,6 +75,7 @@ impl PriceBook {
             ids: HashMap::new(),
             multipliers: Vec::new(),
             aliases: Vec::new(),
+            edges: Edges::default(),
             layers: Vec::new(),
             sources: Vec::new(),
             version: String::new(),
@@ -147,6 +151,7 @@ impl PriceBook {
     fn finish(mut self) -> Result<Self, PriceBookError> {
         distribute(&mut self)?;
         check_cycles(&self)?;
+        self.edges = Edges::of(&self);
         self.version = self.hash().map_err(|error| PriceBookError::Unhashable {
             file: self.layers.last().map(|layer| layer.name.clone()).unwrap_or_default(),
             reason: error.to_string(),

@@ -23,6 +23,10 @@
 //! A tier is `above` so many tokens of prompt, or `at_least` so many, as its vendor counts. A `from` is
 //! the first instant, a `to` the first one no longer; a day stands for its midnight in UTC.
 //!
+//! A price says all of a model: what it leaves out has no price. One that says `"keep_rates": true`
+//! says all of its tokens only: searches, pages, images, seconds and fees it does not price keep the
+//! price (and the `minimum`) of the layer below. Imports say so.
+//!
 //! What can be checked while the text is read is, so that its error has a line; the rest is in `check`.
 //! Unknown fields, repeated ids and repeated rates are refused: a price that is silently ignored costs
 //! money.

@@ -2,7 +2,8 @@
 //!
 //! The highest layer that has a price in force speaks alone: what it does not price is not priced.
 //! Before its first `from`, and after its last `to`, the layer below speaks. A layer that has only
-//! variants adds them to what the layers below say.
+//! variants adds them to what the layers below say. A price of tokens from a source that knows of nothing
+//! else (`keep_rates`) leaves the rest to the layers below.
 
 use std::sync::Arc;
 
@@ -118,8 +119,33 @@ impl Model {
         if let Some((layer, sheet)) = base {
             sheet.fill(prompt, &mut rates);
             rates.minimum = &layer.minimum;
+            if sheet.keeps_rates {
+                self.fill_kept(layer, (at, prompt, up_to), &mut rates);
+            }
         }
         rates
+    }
+
+    /// Adds what the layers below one say of what is no token.
+    fn fill_kept<'a>(
+        &'a self,
+        above: &PriceLayer,
+        (at, prompt, up_to): (UnixMicros, u64, LayerKind),
+        rates: &mut InForce<'a>,
+    ) {
+        let layers = self.stack.iter().filter(|layer| layer.kind <= up_to);
+        for layer in layers.skip_while(|layer| !std::ptr::eq(&***layer, above)).skip(1) {
+            let Some(sheet) = layer.sheet_at(at) else { continue };
+            for entry in sheet.entries(prompt).filter(|entry| !entry.key.is_tokens()) {
+                rates.decide(entry);
+            }
+            if rates.minimum.is_empty() {
+                rates.minimum = &layer.minimum;
+            }
+            if !sheet.keeps_rates {
+                break;
+            }
+        }
     }
 }
 
@@ -128,6 +154,9 @@ impl Model {
 pub(crate) struct Sheet {
     pub(crate) window: Window,
     pub(crate) when: When,
+    /// What is no token and has no price here keeps that of the layers below.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    keeps_rates: bool,
     pub(crate) base: Vec<Entry>,
     /// Highest threshold first.
     pub(crate) tiers: Vec<Tier>,
@@ -157,6 +186,7 @@ impl Sheet {
         let tier = |tier: TierFile| Tier { above: tier.above, entries: entries(&tier.rates.0) };
         Self {
             window: sheet.window(),
+            keeps_rates: sheet.keep_rates,
             base: entries(&sheet.rates.0),
             tiers: sheet.tiers.into_iter().rev().map(tier).collect(),
             when: sheet.when,
@@ -165,11 +195,13 @@ impl Sheet {
 
     /// Adds the rates that are not decided yet.
     fn fill<'a>(&'a self, prompt: u64, rates: &mut InForce<'a>) {
-        let tiers = self.tiers.iter().filter(|tier| prompt > tier.above);
-        for entry in tiers.flat_map(|tier| &tier.entries).chain(&self.base) {
-            let decided = &mut rates.entries[entry.key as usize];
-            *decided = decided.or(Some(entry));
-        }
+        self.entries(prompt).for_each(|entry| rates.decide(entry));
+    }
+
+    /// The prices for a prompt of so many tokens, those that go first first.
+    fn entries(&self, prompt: u64) -> impl Iterator<Item = &Entry> {
+        let tiers = self.tiers.iter().filter(move |tier| prompt > tier.above);
+        tiers.flat_map(|tier| &tier.entries).chain(&self.base)
     }
 }
 
@@ -212,6 +244,12 @@ pub(crate) struct InForce<'a> {
 }
 
 impl<'a> InForce<'a> {
+    /// Takes a price unless its key has one.
+    fn decide(&mut self, entry: &'a Entry) {
+        let decided = &mut self.entries[entry.key as usize];
+        *decided = decided.or(Some(entry));
+    }
+
     /// The price of a meter: its own or its nearest ancestor's.
     pub(crate) fn of(&self, meter: Meter) -> Option<&'a Entry> {
         PriceKey::of(meter).iter().find_map(|key| self.entries[*key as usize])
@@ -225,6 +263,11 @@ impl<'a> InForce<'a> {
     /// Every price, in the order of the keys.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &'a Entry> + Clone + '_ {
         self.entries.iter().copied().flatten()
+    }
+
+    /// The least quantity billed of meters used at all.
+    pub(crate) fn minimum(&self) -> &'a [(Meter, u64)] {
+        self.minimum
     }
 
     /// What is billed of a quantity of a meter that was used.

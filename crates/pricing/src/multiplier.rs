@@ -32,7 +32,7 @@ pub(crate) struct Multiplier {
     keys: KeySet,
     when: When,
     factor: Factor,
-    window: Window,
+    pub(crate) window: Window,
     is_contract: bool,
     #[serde(skip)]
     source: Arc<Source>,

@@ -14,7 +14,7 @@ use crate::layer::{LayerKind, Source};
 use crate::lookup::Found;
 use crate::model::{Entry, InForce};
 use crate::multiplier::{Active, AppliedFactor, Multipliers};
-use crate::rate::{Rate, round_to_pico};
+use crate::rate::{Rate, Ready, round_to_pico};
 
 /// What to price.
 #[derive(Debug, Clone, Copy)]
@@ -128,11 +128,12 @@ impl PriceBook {
     /// by the hour of a GPU is unknown without the duration of the request.
     pub fn price(&self, query: &Query<'_>) -> Option<Priced<'_>> {
         let found = self.find(query.provider, query.model, query.at)?;
-        let terms = Terms::new(&found, query, LayerKind::Contract);
+        let prompt = query.meters.input_tokens();
+        let terms = Terms::new(&found, query, prompt, LayerKind::Contract);
         let billed = terms.billed(query.meters);
         let cost = terms.sum(&billed)?;
         let list = if found.model.has_contract() || terms.has_contract_factor() {
-            let list = Terms::new(&found, query, LayerKind::Operator);
+            let list = Terms::new(&found, query, prompt, LayerKind::Operator);
             list.sum(&list.billed(query.meters)).unwrap_or(cost)
         } else {
             cost
@@ -151,16 +152,16 @@ impl PriceBook {
 
 /// The prices of one request.
 #[derive(Debug, Clone, Copy)]
-struct Terms<'a> {
-    rates: InForce<'a>,
+pub(crate) struct Terms<'a> {
+    pub(crate) rates: InForce<'a>,
     multipliers: &'a Multipliers,
     active: Active,
     duration_us: Option<u64>,
 }
 
 impl<'a> Terms<'a> {
-    /// The prices by the layers up to a kind.
-    fn new(found: &Found<'a>, query: &Query<'_>, up_to: LayerKind) -> Self {
+    /// The prices of prompts of so many tokens by the layers up to a kind. What was used does not matter.
+    pub(crate) fn new(found: &Found<'a>, query: &Query<'_>, prompt: u64, up_to: LayerKind) -> Self {
         // A reseller sells at list price: the variants are terms of the model's own provider.
         let context = if found.owner.is_none() { query.context } else { PriceContext::NONE };
         let multipliers = &found.provider.multipliers;
@@ -168,17 +169,22 @@ impl<'a> Terms<'a> {
         if up_to < LayerKind::Contract {
             active = multipliers.without_contracts(active);
         }
-        let prompt = query.meters.input_tokens();
         let rates = found.model.in_force(query.at, prompt, &context, up_to);
         Self { rates, multipliers, active, duration_us: query.context.duration_us }
     }
 
-    fn has_contract_factor(&self) -> bool {
+    /// Whether a contract multiplies any of it.
+    pub(crate) fn has_contract_factor(&self) -> bool {
         self.multipliers.without_contracts(self.active) != self.active
     }
 
     fn factor(&self, key: PriceKey) -> Factor {
         if self.active.is_none() { Factor::ONE } else { self.multipliers.factor(self.active, key) }
+    }
+
+    /// A rate with its factor, to be multiplied often.
+    pub(crate) fn ready(&self, entry: &Entry) -> Ready {
+        Ready::new(entry.rate.times(self.factor(entry.key)))
     }
 
     /// What is billed of what was used.

@@ -7,7 +7,8 @@ use units::UnixMicros;
 
 /// Length of a day as it is written, `2026-11-22`.
 const DAY_BYTES: usize = 10;
-const MICROS_PER_DAY: i64 = 86_400_000_000;
+/// Length of a day, microseconds.
+pub(crate) const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// An instant of a price file: a day, which is its first instant in UTC, or RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

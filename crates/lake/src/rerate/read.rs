@@ -1,135 +1,14 @@
-//! A Parquet file of usage, and the columns pricing needs as plain values.
+//! The columns pricing needs as plain values.
 //!
-//! Files are read without a query engine: rows keep their places, so that the few that change are found
-//! again. Columns an older build did not write read as NULL.
-
-use std::sync::Arc;
+//! It must never know how they are stored.
 
 use arrow::array::{
     Array, AsArray, DictionaryArray, Int64Array, MapArray, PrimitiveArray, RecordBatch, StringArray,
 };
-use arrow::datatypes::{
-    DataType, Decimal128Type, Field, Int32Type, Int64Type, Schema, TimestampMicrosecondType,
-};
-use bytes::Bytes;
+use arrow::datatypes::{Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use events::{Meter, Meters};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder, RowSelection,
-};
-use units::UnixMicros;
 
 use crate::{LakeError, columns};
-
-/// Rows decoded at once.
-const BATCH_ROWS: usize = 8_192;
-
-/// Text columns of which a file holds few values: read as numbers of those.
-const FEW_VALUES: &[&str] = &[
-    "provider",
-    "model_resolved",
-    "model_answered",
-    "service_tier",
-    "processing",
-    "speed",
-    "inference_geo",
-    "usage_source",
-    "adjustment",
-    "organisation",
-    "team",
-    "project",
-    "key_id",
-    "user_id",
-    "customer",
-    "node_id",
-    "epoch",
-];
-
-/// A file in memory, as it lies in the table: a few dozen megabytes at most.
-#[derive(Debug)]
-pub(super) struct OpenFile {
-    /// The day of its rows, days since 1970.
-    pub(super) day: i32,
-    bytes: Bytes,
-    /// For reading single columns as numbers.
-    coded: ArrowReaderMetadata,
-    /// For reading columns as they are.
-    plain: ArrowReaderMetadata,
-}
-
-impl OpenFile {
-    pub(super) fn open(bytes: Bytes, day: i32) -> Result<Self, LakeError> {
-        let options = ArrowReaderOptions::new();
-        let plain = ArrowReaderMetadata::load(&bytes, options).map_err(LakeError::columnar)?;
-        let fields: Vec<Field> = plain.schema().fields().iter().map(|field| coded(field)).collect();
-        let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
-        let metadata = Arc::clone(plain.metadata());
-        let coded = ArrowReaderMetadata::try_new(metadata, options).map_err(LakeError::columnar)?;
-        Ok(Self { day, bytes, coded, plain })
-    }
-
-    /// How many row groups it has.
-    pub(super) fn groups(&self) -> usize {
-        self.plain.metadata().num_row_groups()
-    }
-
-    /// Rows of a group.
-    pub(super) fn rows(&self, group: usize) -> usize {
-        usize::try_from(self.plain.metadata().row_group(group).num_rows()).unwrap_or(0)
-    }
-
-    /// Columns of a group to price from.
-    pub(super) fn priced(
-        &self,
-        group: usize,
-        wanted: &[&str],
-    ) -> Result<ParquetRecordBatchReader, LakeError> {
-        self.reader(&self.coded, group, |name| wanted.contains(&name), None)
-    }
-
-    /// Some rows of a group, without some columns.
-    pub(super) fn selected(
-        &self,
-        group: usize,
-        unwanted: &[&str],
-        rows: RowSelection,
-    ) -> Result<ParquetRecordBatchReader, LakeError> {
-        self.reader(&self.plain, group, |name| !unwanted.contains(&name), Some(rows))
-    }
-
-    fn reader(
-        &self,
-        metadata: &ArrowReaderMetadata,
-        group: usize,
-        is_wanted: impl Fn(&str) -> bool,
-        rows: Option<RowSelection>,
-    ) -> Result<ParquetRecordBatchReader, LakeError> {
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
-            self.bytes.clone(),
-            metadata.clone(),
-        );
-        let fields = builder.schema().fields().iter().enumerate();
-        let roots: Vec<usize> =
-            fields.filter(|(_, field)| is_wanted(field.name())).map(|(at, _)| at).collect();
-        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let mut builder =
-            builder.with_projection(mask).with_row_groups(vec![group]).with_batch_size(BATCH_ROWS);
-        if let Some(rows) = rows {
-            builder = builder.with_row_selection(rows);
-        }
-        builder.build().map_err(LakeError::columnar)
-    }
-}
-
-/// How a column is read to price from.
-fn coded(field: &Field) -> Field {
-    if !FEW_VALUES.contains(&field.name().as_str()) {
-        return field.clone();
-    }
-    let number_of_text = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    field.clone().with_data_type(number_of_text)
-}
 
 /// A text column of few values.
 #[derive(Clone, Copy)]
@@ -145,6 +24,23 @@ impl<'a> Texts<'a> {
         let (column, values) = self.0?;
         let at = column.key(row)?;
         values.is_valid(at).then(|| values.value(at))
+    }
+
+    /// The number of a row's text, below [`Texts::codes`]; 0 is NULL.
+    pub(super) fn code(self, row: usize) -> usize {
+        self.0.and_then(|(column, _)| column.key(row)).map_or(0, |at| at + 1)
+    }
+
+    /// How many numbers there are.
+    pub(super) fn codes(self) -> usize {
+        self.0.map_or(0, |(_, values)| values.len()) + 1
+    }
+
+    /// The text of a number.
+    pub(super) fn text_of(self, code: usize) -> Option<&'a str> {
+        let (_, values) = self.0?;
+        let at = code.checked_sub(1)?;
+        (at < values.len() && values.is_valid(at)).then(|| values.value(at))
     }
 }
 
@@ -171,10 +67,6 @@ pub(super) fn received(
     let column = batch.column_by_name("received_at");
     let column = column.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
     column.ok_or_else(|| LakeError::columnar("a file has no column received_at"))
-}
-
-pub(super) fn instant(column: &PrimitiveArray<TimestampMicrosecondType>, row: usize) -> UnixMicros {
-    UnixMicros::new(column.value(row))
 }
 
 /// The columns quantities are in.

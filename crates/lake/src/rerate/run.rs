@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::JoinSet;
 
 use super::commits::Commits;
+use super::file::OpenFile;
 use super::prior::Prior;
-use super::read::OpenFile;
 use super::scan::{Corrections, Job};
 use super::tally::Tally;
 use super::{Reprice, RerateOptions, Rerated};
@@ -91,19 +89,26 @@ struct Scanner {
 
 impl Scanner {
     async fn day(&mut self, day: i32, files: Vec<Arc<LiveFile>>) -> Result<(), LakeError> {
-        let context = self.keeper.context();
-        let table = Arc::new(self.keeper.sources.usage_files(files.clone()));
-        context.register_table(NAME, table).map_err(|error| LakeError::query(&error))?;
-        let prior = Arc::new(Prior::read(&context, day).await?);
         let window = self.job.options.window;
         let may_match = |file: &&Arc<LiveFile>| {
             file.instants
                 .is_none_or(|(first, last)| first < window.to.get() && last >= window.from.get())
         };
-        let store = self.keeper.sources.usage.log_store().object_store(None);
+        let mut open = Vec::new();
         for file in files.iter().filter(may_match) {
-            let bytes = read(store.as_ref(), &file.path).await?;
-            let file = Arc::new(OpenFile::open(bytes, day)?);
+            let store = self.keeper.sources.usage.log_store().object_store(None);
+            open.push(Arc::new(OpenFile::open(store, file, day).await?));
+        }
+        // A correction is received when its row was: files outside the window hold none of its rows'.
+        let prior = if open.iter().any(|file| file.may_correct()) {
+            let context = self.keeper.context();
+            let table = Arc::new(self.keeper.sources.usage_files(files));
+            context.register_table(NAME, table).map_err(|error| LakeError::query(&error))?;
+            Arc::new(Prior::read(&context, day).await?)
+        } else {
+            Arc::default()
+        };
+        for file in open {
             for group in 0..file.groups() {
                 self.scan(&file, group, &prior).await?;
             }
@@ -122,7 +127,7 @@ impl Scanner {
         }
         let (job, sink) = (Arc::clone(&self.job), self.sink.clone());
         let (file, prior) = (Arc::clone(file), Arc::clone(prior));
-        self.running.spawn_blocking(move || job.scan(&file, group, &prior, &sink));
+        self.running.spawn(async move { job.scan(&file, group, &prior, &sink).await });
         Ok(())
     }
 
@@ -138,16 +143,5 @@ impl Scanner {
             self.one_done().await?;
         }
         Ok(self.tally)
-    }
-}
-
-/// A file whole; one that is gone was rewritten and vacuumed since the run began.
-async fn read(store: &dyn ObjectStore, path: &str) -> Result<bytes::Bytes, LakeError> {
-    match store.get(&Path::from(path)).await {
-        Ok(found) => Ok(found.bytes().await?),
-        Err(error @ object_store::Error::NotFound { .. }) => {
-            Err(LakeError::FileLost(error.to_string()))
-        }
-        Err(error) => Err(error.into()),
     }
 }

@@ -6,16 +6,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use events::UsageSource;
+use futures::TryStreamExt as _;
 use parquet::arrow::arrow_reader::RowSelection;
 use tokio::sync::mpsc::Sender;
 use units::{UnixMicros, Usd};
 
 use super::adjust::{self, Adjusting};
+use super::file::{self, OpenFile};
+use super::plans::Plans;
+use super::priced::PricedRows;
 use super::prior::{Corrected, Prior, interned};
-use super::read::{self, MeterColumns, OpenFile, Texts};
 use super::tally::Tally;
-use super::{Amounts, PriceBasis, Reprice, RerateFilter, RerateOptions, RerateRow};
+use super::{Amounts, PriceBasis, Reprice, RerateFilter, RerateOptions};
 use crate::{LakeError, columns};
 
 /// What every part of a run shares.
@@ -88,7 +90,7 @@ impl Job {
     }
 
     /// Prices a row group anew; its corrections go to `sink`, which holds back who is too fast.
-    pub(super) fn scan(
+    pub(super) async fn scan(
         &self,
         file: &OpenFile,
         group: usize,
@@ -98,13 +100,16 @@ impl Job {
         let mut tally = Tally::default();
         let mut changes = Vec::new();
         let mut first = 0;
-        for batch in file.priced(group, &self.wanted(prior))? {
-            let batch = batch.map_err(LakeError::columnar)?;
+        if self.filters.iter().any(|(column, text)| !file.may_hold(group, column, text)) {
+            return Ok(tally);
+        }
+        let mut batches = file.priced(group, &self.wanted(prior))?;
+        while let Some(batch) = batches.try_next().await.map_err(file::failed)? {
             self.price(&batch, (first, prior), &mut tally, &mut changes)?;
             first += batch.num_rows();
         }
         if !self.options.is_dry_run && !changes.is_empty() {
-            self.correct(file, group, &changes, sink)?;
+            self.correct(file, group, &changes, sink).await?;
         }
         Ok(tally)
     }
@@ -114,7 +119,6 @@ impl Job {
             "received_at",
             "provider",
             "model_resolved",
-            "model_answered",
             "service_tier",
             "processing",
             "speed",
@@ -144,33 +148,33 @@ impl Job {
         changes: &mut Vec<Change>,
     ) -> Result<(), LakeError> {
         let rows = PricedRows::of(batch, &self.filters)?;
+        let mut plans = Plans::of(&*self.prices, &rows);
         let mut bases = HashSet::new();
+        let window = self.options.window;
         for row in 0..batch.num_rows() {
-            let received_at = read::instant(rows.received, row);
-            let window = self.options.window;
+            let received_at = rows.received_at(row);
             if received_at < window.from || received_at >= window.to || !rows.is_wanted(row) {
                 continue;
             }
             let corrected = rows.key(row, prior).and_then(|key| prior.of(&key));
-            let own = rows.costs.map(|column| read::amount(column, row));
-            let had = Had::of(own, corrected);
+            let had = Had::of(rows.costs(row), corrected);
             if self.options.filter.is_unpriced && had.is_some() {
                 continue;
             }
             tally.seen += 1;
-            let meters = rows.meters.get(row)?;
-            let priced = rows.row(row, received_at, &meters);
-            let Some(now) = self.prices.amounts(&priced) else {
+            let meters = rows.meters(row)?;
+            let Some(now) = plans.amounts(&rows, (row, received_at), &meters) else {
                 *(if had.is_some() { &mut tally.kept } else { &mut tally.unpriced }) += 1;
                 continue;
             };
             if had.is_some_and(|had| !had.differs(&now)) {
                 continue;
             }
+            let priced = rows.row(row, received_at, &meters);
             let before = had.map(|had| Usd::from_pico(had.billed));
             tally.change((priced.provider, priced.model), before, &now);
             let basis = self.prices.basis(&priced).unwrap_or_default();
-            let revision = rows.revisions.map_or(0, |column| column.value(row));
+            let revision = rows.revision(row);
             changes.push(Change {
                 at: first + row,
                 revision: corrected.map_or(revision, |corrected| corrected.revision),
@@ -183,7 +187,7 @@ impl Job {
         Ok(())
     }
 
-    fn correct(
+    async fn correct(
         &self,
         file: &OpenFile,
         group: usize,
@@ -193,100 +197,17 @@ impl Job {
         let ranges = changes.iter().map(|change| change.at..change.at + 1);
         let selection = RowSelection::from_consecutive_ranges(ranges, file.rows(group));
         let mut rest = changes;
-        for batch in file.selected(group, adjust::REPLACED, selection)? {
-            let batch = batch.map_err(LakeError::columnar)?;
+        let mut batches = file.selected(group, adjust::REPLACED, selection)?;
+        while let Some(batch) = batches.try_next().await.map_err(file::failed)? {
             let (these, after) = rest.split_at(batch.num_rows().min(rest.len()));
             rest = after;
             let adjusting =
                 Adjusting { run: &self.options.run, day: file.day, now: self.now, rows: &batch };
             let rows = adjusting.build(these)?;
             let corrections = Corrections { day: file.day, rows };
-            sink.blocking_send(corrections).map_err(|_| LakeError::Stopped)?;
+            sink.send(corrections).await.map_err(|_| LakeError::Stopped)?;
         }
         Ok(())
-    }
-}
-
-/// The columns of a batch to price.
-struct PricedRows<'a> {
-    received: &'a arrow::array::TimestampMicrosecondArray,
-    provider: Texts<'a>,
-    model: Texts<'a>,
-    answered: Texts<'a>,
-    /// Service tier, processing, speed and place.
-    terms: [Texts<'a>; 4],
-    meters: MeterColumns<'a>,
-    durations: Option<&'a arrow::array::Int64Array>,
-    revisions: Option<&'a arrow::array::Int64Array>,
-    /// List, contract and billed.
-    costs: [read::Money<'a>; 3],
-    /// What tells whether a row is priced at all: its source of usage, and what it adjusts.
-    kind: [Texts<'a>; 2],
-    filters: Vec<(Texts<'a>, &'a str)>,
-    /// Node, epoch and sequence, where they are read.
-    place: (Texts<'a>, Texts<'a>, Option<&'a arrow::array::Int64Array>),
-}
-
-impl<'a> PricedRows<'a> {
-    fn of(
-        batch: &'a RecordBatch,
-        filters: &'a [(&'static str, String)],
-    ) -> Result<Self, LakeError> {
-        let texts = |name: &str| Texts::of(batch, name);
-        Ok(Self {
-            received: read::received(batch)?,
-            provider: texts("provider"),
-            model: texts("model_resolved"),
-            answered: texts("model_answered"),
-            terms: ["service_tier", "processing", "speed", "inference_geo"].map(texts),
-            meters: MeterColumns::of(batch),
-            durations: read::integers(batch, "duration_us"),
-            revisions: read::integers(batch, "revision"),
-            costs: ["cost_list_usd", "cost_contract_usd", "cost_usd"]
-                .map(|name| read::money(batch, name)),
-            kind: ["usage_source", "adjustment"].map(texts),
-            filters: filters.iter().map(|(name, value)| (texts(name), value.as_str())).collect(),
-            place: (texts("node_id"), texts("epoch"), read::integers(batch, "seq")),
-        })
-    }
-
-    /// Whether a row used something, is no correction itself, and passes the filters.
-    fn is_wanted(&self, row: usize) -> bool {
-        let [source, adjustment] = self.kind;
-        source.get(row).is_some_and(|source| source != UsageSource::None.as_str())
-            && adjustment.get(row).is_none()
-            && self.filters.iter().all(|(column, value)| column.get(row) == Some(*value))
-    }
-
-    /// The row's key, where there is something to look up.
-    fn key(&self, row: usize, prior: &Prior) -> Option<String> {
-        if prior.is_empty() {
-            return None;
-        }
-        let (node, epoch, seq) = self.place;
-        Some(format!("{}/{}/{}", node.get(row)?, epoch.get(row)?, seq?.value(row)))
-    }
-
-    fn row<'m>(
-        &'m self,
-        row: usize,
-        received_at: UnixMicros,
-        meters: &'m events::Meters,
-    ) -> RerateRow<'m> {
-        let [service_tier, processing, speed, inference_geo] = self.terms.map(|of| of.get(row));
-        let duration = self.durations.map_or(0, |column| column.value(row));
-        RerateRow {
-            provider: self.provider.get(row).unwrap_or_default(),
-            model: self.model.get(row).unwrap_or_default(),
-            answered: self.answered.get(row),
-            received_at,
-            service_tier,
-            processing,
-            speed,
-            inference_geo,
-            meters,
-            duration_us: u64::try_from(duration).unwrap_or(0),
-        }
     }
 }
 

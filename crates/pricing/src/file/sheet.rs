@@ -22,6 +22,10 @@ pub(crate) struct SheetFile {
     to: Option<Moment>,
     /// From the first to just before the second time of day, UTC; over midnight if that is earlier.
     daily: Option<(Time, Time)>,
+    /// What is no token and has no price here keeps that of the layers below: the source of this file
+    /// prices tokens and says nothing of searches, pages or fees.
+    #[serde(default)]
+    pub(crate) keep_rates: bool,
     pub(crate) rates: RatesFile,
     #[serde(default)]
     pub(crate) tiers: Vec<TierFile>,
@@ -86,6 +90,11 @@ impl TryFrom<SheetFile> for VariantSheet {
             return Err(
                 "an entry of `variants` has no `when`: add one such as {\"service_tier\": \"flex\"}"
                     .into(),
+            );
+        }
+        if sheet.keep_rates {
+            return Err(
+                "`keep_rates` belongs to an entry of `prices`: variants always keep them".into()
             );
         }
         sheet.check().map(Self)

@@ -50,6 +50,15 @@ impl Below {
         self.found(place).is_some_and(|found| found.owner.is_none())
     }
 
+    /// What the model that answers to a name costs besides its tokens: searches, pages, fees.
+    pub(super) fn besides_tokens(&self, place: &Place) -> Rates {
+        let Some(found) = self.found(place) else { return Rates::new() };
+        let none = PriceContext::NONE;
+        let rates = found.model.in_force(self.at, 0, &none, LayerKind::Embedded);
+        let others = rates.entries().filter(|entry| !entry.key.is_tokens());
+        others.filter_map(|entry| Some((entry.key, amount(entry.key, entry.rate)?))).collect()
+    }
+
     /// The id in the book that a model is billed under.
     pub(super) fn billed_id(&self, place: &Place) -> Option<String> {
         self.found(place).map(|found| found.model.id.to_string())
@@ -132,6 +141,15 @@ fn context<'v>(key: &str, value: &'v str) -> Option<PriceContext<'v>> {
     };
     *slot = Some(value);
     Some(context)
+}
+
+/// A rate in decimal dollars for the default units of its key; `None` when it is for other units.
+fn amount(key: PriceKey, rate: Rate) -> Option<String> {
+    const ATTO_PER_USD: i128 = 1_000_000_000_000_000_000;
+    let is_default = rate.per() == i128::from(key.default_per().get());
+    let (whole, part) = (rate.atto() / ATTO_PER_USD, rate.atto() % ATTO_PER_USD);
+    let text = format!("{whole}.{part:018}");
+    is_default.then(|| text.trim_end_matches('0').trim_end_matches('.').to_owned())
 }
 
 fn rate(key: PriceKey, amount: &str) -> Option<Rate> {

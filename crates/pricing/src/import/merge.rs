@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use units::UnixMicros;
 
 use crate::import::coverage::Below;
-use crate::import::offer::{Condition, Offer, Place, Sheet};
+use crate::import::offer::{Condition, Offer, Place, Rates, Sheet};
 use crate::import::written::{
     ClauseText, LayerText, ModelText, MultiplierText, ProviderText, SheetText,
 };
@@ -120,6 +120,10 @@ impl History {
             keep_variants: true,
             ..named
         };
+        // Under an id of its own a model has no layer below: what the name cost so far besides tokens goes
+        // along with it.
+        let others = if has_id { Rates::new() } else { below.besides_tokens(place) };
+        let offer = offer.with_others(&others);
         let (base, variants): (Vec<_>, Vec<_>) =
             offer.sheets.iter().partition(|(condition, _)| condition.when.is_none());
         // Of the prices the last in force wins: those of an hour of the day must stay behind the plain

@@ -252,6 +252,18 @@ impl<'b> Collected<'b> {
 }
 
 impl Offer {
+    /// This offer with the prices of what it says nothing of.
+    pub(super) fn with_others(&self, others: &Rates) -> Self {
+        let mut offer = self.clone();
+        let plain = offer.sheets.iter_mut().filter(|(condition, _)| condition.when.is_none());
+        for (_, sheet) in plain {
+            for (key, amount) in others {
+                sheet.rates.entry(*key).or_insert_with(|| amount.clone());
+            }
+        }
+        offer
+    }
+
     fn says_the_same(&self, other: &Offer) -> bool {
         self.sheets == other.sheets && self.factors == other.factors
     }

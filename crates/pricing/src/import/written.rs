@@ -97,6 +97,8 @@ pub(super) struct SheetText {
     pub(super) to: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) daily: Option<(String, String)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    keep_rates: bool,
     rates: Rates,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tiers: Vec<TierText>,
@@ -118,6 +120,8 @@ impl SheetText {
             from: from.to_owned(),
             to: None,
             daily: condition.daily.clone(),
+            // A catalog that lists no price of a search or a page does not deny that there is one.
+            keep_rates: condition.when.is_none(),
             rates: sheet.rates.clone(),
             tiers: sheet.tiers.iter().map(tier).collect(),
         }

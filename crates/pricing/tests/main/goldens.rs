@@ -20,9 +20,9 @@ const LIVE: &str = "24000";
 const LIVE_SEED: &str = "7";
 
 #[derive(Debug, Deserialize)]
-struct Case {
-    provider: String,
-    model: String,
+pub(super) struct Case {
+    pub(super) provider: String,
+    pub(super) model: String,
     at: UnixMicros,
     context: BTreeMap<String, String>,
     meters: Meters,
@@ -30,12 +30,17 @@ struct Case {
     usd: Option<Usd>,
 }
 
+/// The recorded cases.
+pub(super) fn recorded() -> impl Iterator<Item = Case> {
+    cases(RECORDED)
+}
+
 fn cases(text: &str) -> impl Iterator<Item = Case> {
     text.lines().map(|line| serde_json::from_str(line).unwrap())
 }
 
 impl Case {
-    fn query(&self) -> Query<'_> {
+    pub(super) fn query(&self) -> Query<'_> {
         let told = |key: &str| self.context.get(key).map(String::as_str);
         Query {
             provider: &self.provider,

@@ -1,6 +1,6 @@
 //! Layers: who is believed when, what a line says of its source, list and contract, factors.
 
-use events::Meter::{CacheReadText, InputText, OutputText, WebSearch};
+use events::Meter::{AudioSeconds, CacheReadText, InputText, OutputText, WebSearch};
 use events::Meters;
 use pricing::{Factor, Layer, LayerKind, PriceBook, PriceContext, Query};
 use proptest::prelude::*;
@@ -115,6 +115,41 @@ fn a_layer_with_only_variants_adds_them_and_an_ignorant_one_keeps_those_below() 
     let ignorant = gpt(r#""keep_variants":true,"prices":[{"rates":{"input":"2"}}]"#);
     assert_eq!(priced(&ignorant, flex), usd("0.125"));
     assert_eq!(priced(&ignorant, PriceContext::NONE), usd("0.2"));
+}
+
+#[test]
+fn a_price_of_tokens_alone_keeps_the_searches_and_fees_below_unless_it_has_its_own() {
+    let below = r#"{"per":{"request":1,"audio_seconds":1},
+      "providers":[{"id":"p","models":[{"id":"m","minimum":{"audio_seconds":10},
+        "prices":[{"rates":{"input":"9","output":"9","web_search":"8","request":"0.5","audio_seconds":"1"}},
+          {"from":"2026-12-01","rates":{"web_search":"6"}}]}]}]}"#;
+    let over = |keeps: &str, more: &str| {
+        let json = format!(
+            r#"{{"providers":[{{"id":"p","models":[{{"id":"m",
+              "prices":[{{"from":"2026-11-01","keep_rates":{keeps},"rates":{{"input":"1"{more}}}}}]}}]}}]}}"#
+        );
+        let imported = layer(LayerKind::Imported, &json);
+        PriceBook::compose(&[layer(LayerKind::Embedded, below), imported]).unwrap()
+    };
+    let used = meters(&[(InputText, 1_000_000), (OutputText, 1_000_000), (WebSearch, 1_000)]);
+    let at = |book: &PriceBook, at: &str| cost(book, ("p", "m"), at, &used);
+    // Output is tokens: what the import leaves out of those has no price.
+    let keeping = over("true", "");
+    assert_eq!(at(&keeping, NOW), usd("9.5"));
+    assert_eq!(at(&keeping, "2026-12-01T00:00:00Z"), usd("7"));
+    assert_eq!(at(&keeping, "2026-10-31T23:59:59Z"), usd("26.5"));
+    assert_eq!(at(&over("true", r#","web_search":"2","request":"0""#), NOW), usd("3"));
+    assert_eq!(at(&over("false", ""), NOW), usd("1"));
+    let spoken = meters(&[(AudioSeconds, 3)]);
+    assert_eq!(cost(&keeping, ("p", "m"), NOW, &spoken), usd("10.5"));
+    // An operator's price over both still says all of the model.
+    let operator = layer(
+        LayerKind::Operator,
+        r#"{"providers":[{"id":"p","models":[{"id":"m","prices":[{"rates":{"input":"4"}}]}]}]}"#,
+    );
+    let layers: Vec<Layer> =
+        keeping.layers().iter().map(|layer| (**layer).clone()).chain([operator]).collect();
+    assert_eq!(at(&PriceBook::compose(&layers).unwrap(), NOW), usd("4"));
 }
 
 #[test]

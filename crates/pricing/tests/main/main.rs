@@ -2,10 +2,12 @@
 //! (`goldens`), known amounts (`amounts`), the mispricings of others (`mispricings`), laws (`laws`),
 //! layers, factors and contracts (`layers`), names (`resolution`), operators' files (`overlays`), faulty
 //! ones (`faults`), recorded costs taken apart (`receipts`), imports of public catalogs (`import`) and the
-//! lives of models (`life`).
+//! lives of models (`life`); and what the hot path may cost: plans that give the same as the book (`plans`)
+//! and memory it never asks for (`allocations`).
 
 #![allow(clippy::unwrap_used, reason = "a test stops where its premise fails")]
 
+mod allocations;
 mod amounts;
 mod faults;
 mod goldens;
@@ -15,6 +17,7 @@ mod layers;
 mod life;
 mod mispricings;
 mod overlays;
+mod plans;
 mod receipts;
 mod resolution;
 

@@ -9,6 +9,7 @@ use crate::{Bench, Engine};
 
 on_both_engines!(
     a_layer_is_in_force_until_another_of_its_kind_and_name_is,
+    a_layer_withdrawn_says_nothing_from_then_on_and_stays_in_the_books_that_had_it,
     a_book_is_found_by_its_version_with_its_layers_as_they_lay,
     the_layer_in_force_recorded_again_changes_nothing_and_is_not_audited,
     a_change_made_from_older_prices_is_refused_and_nothing_of_it_is_kept,
@@ -59,6 +60,25 @@ async fn a_layer_is_in_force_until_another_of_its_kind_and_name_is(engine: Engin
     assert_eq!(other.layers[0].layer.source_version.as_deref(), Some("2026-11-22"));
     assert_eq!(other.layers[0].recorded_at, bench.now());
     assert_eq!(other.layers[1].recorded_by, "cli");
+}
+
+async fn a_layer_withdrawn_says_nothing_from_then_on_and_stays_in_the_books_that_had_it(
+    engine: Engine,
+) {
+    let bench = Bench::new(engine).await;
+    let prices = bench.store.prices();
+    let imported = |text| layer(LayerKind::Imported, "litellm", text);
+    prices.record(&change(0, "pb_wrong", imported("wrong"))).await.unwrap();
+    assert!(prices.record(&change(1, "pb_before", imported("{}"))).await.unwrap());
+    assert_eq!(texts(&prices.in_force().await.unwrap()), [("litellm", "{}")]);
+    let then = prices.at("pb_wrong").await.unwrap().unwrap();
+    assert_eq!(then[1].layer, imported("wrong"));
+    // A book that was known already has another list of layers, and the same prices: the first stays.
+    assert!(prices.record(&change(2, "pb_wrong", imported("wrong"))).await.unwrap());
+    assert!(prices.record(&change(3, "pb_before", imported("{}"))).await.unwrap());
+    let versions = prices.versions(10).await.unwrap();
+    let known: Vec<&str> = versions.iter().map(|version| &*version.version).collect();
+    assert_eq!(known.len(), 2, "{known:?}");
 }
 
 async fn a_book_is_found_by_its_version_with_its_layers_as_they_lay(engine: Engine) {

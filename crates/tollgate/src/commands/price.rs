@@ -17,6 +17,7 @@ mod show;
 mod unpriced;
 mod versions;
 mod what_if;
+mod withdraw;
 
 use std::path::Path;
 
@@ -32,6 +33,7 @@ pub fn run(command: &PriceCommand, path: &Path) -> Result<(), CommandError> {
         PriceCommand::Import(arguments) => import::run(arguments, path),
         PriceCommand::Diff(arguments) => diff::run(arguments, path),
         PriceCommand::Set(arguments) => set::run(arguments, path),
+        PriceCommand::Withdraw(arguments) => withdraw::run(arguments, path),
         PriceCommand::Rerate(arguments) => rerate::run(arguments, path),
         PriceCommand::WhatIf(arguments) => what_if::run(arguments, path),
         PriceCommand::Unpriced(arguments) => unpriced::run(arguments, path),

@@ -5,7 +5,7 @@ use events::Meter::{
     OutputText, Pages, Reasoning, Request, RerankSearch, WebSearch,
 };
 use events::{Meter, Meters};
-use pricing::import::CatalogFormat::{ModelsDev, Openrouter, Tollgate};
+use pricing::import::CatalogFormat::{Litellm, ModelsDev, Openrouter, Tollgate};
 use pricing::life::Lifecycle;
 use pricing::{PriceBook, PriceContext};
 
@@ -263,4 +263,29 @@ fn a_price_file_of_ours_is_taken_as_it_is() {
     assert_eq!((first.added, first.layer_json.as_str()), (2, file("1").as_str()));
     let second = take(Tollgate, &file("2"), Some(&first), SECOND).unwrap();
     assert_eq!((second.added, second.changed, second.unchanged), (0, 1, 1));
+}
+
+#[test]
+fn an_import_of_token_prices_keeps_the_price_of_a_search_until_it_names_one() {
+    let model = ("anthropic", "claude-haiku-4-5");
+    let catalog = |more: &str| {
+        format!(
+            r#"{{"claude-haiku-4-5": {{"litellm_provider": "anthropic", "mode": "chat",
+              "input_cost_per_token": 7e-06, "output_cost_per_token": 8e-06{more}}}}}"#
+        )
+    };
+    let search = [(InputText, 1_000_000), (WebSearch, 1_000)];
+    let book = under(&litellm(&catalog("")));
+    costs(&book, model, &search, "17");
+    let priced_too = catalog(
+        r#", "search_context_cost_per_query": {"search_context_size_low": 0.02,
+              "search_context_size_medium": 0.02, "search_context_size_high": 0.02}"#,
+    );
+    costs(&under(&litellm(&priced_too)), model, &search, "27");
+    // A name with a price of its own takes along what it cost besides.
+    let dated = catalog("").replace("claude-haiku-4-5", "claude-haiku-4-5-20251001");
+    let imported = litellm(&dated);
+    costs(&under(&imported), ("anthropic", "claude-haiku-4-5-20251001"), &search, "17");
+    let again = take(Litellm, &dated, Some(&imported), SECOND).unwrap();
+    assert_eq!((again.added, again.changed, again.unchanged), (0, 0, 1));
 }

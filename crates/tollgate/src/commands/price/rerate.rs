@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use events::Meters;
 use lake::{Amounts, Lake, LakeOptions, PriceBasis, Reprice, Rerated};
-use lake::{RerateFilter, RerateOptions, RerateRow, Window};
+use lake::{RerateFilter, RerateOptions, RerateRow, RowPrices, Window};
 use policy::Scope;
-use pricing::{PriceBook, PriceContext, Priced, Query};
+use pricing::{PriceBook, PriceContext, PricePlan, Priced, Query};
 use serde_json::json;
 use store::{Actor, NewAudit, Store};
-use units::{Clock, SystemClock};
+use units::{Clock, SystemClock, UnixMicros};
 
 use super::book;
 use crate::cli::{Output, PriceRerateArgs};
@@ -101,7 +102,11 @@ impl Pricer {
         if row.meters.is_empty() {
             return None;
         }
-        self.book.price(&Query {
+        self.book.price(&self.query(row))
+    }
+
+    fn query<'q>(&'q self, row: &RerateRow<'q>) -> Query<'q> {
+        Query {
             provider: self.billed_as.get(row.provider).map_or(row.provider, String::as_str),
             model: row.model,
             at: row.received_at,
@@ -114,7 +119,24 @@ impl Pricer {
                 ..PriceContext::NONE
             },
             meters: row.meters,
-        })
+        }
+    }
+}
+
+/// The price of rows that are priced alike.
+struct Planned<'a>(PricePlan<'a>);
+
+impl RowPrices for Planned<'_> {
+    fn holds_at(&self, at: UnixMicros) -> bool {
+        self.0.holds_at(at)
+    }
+
+    fn amounts(&self, meters: &Meters, duration_us: u64) -> Option<Amounts> {
+        if meters.is_empty() {
+            return None;
+        }
+        let planned = self.0.cost(meters, Some(duration_us))?;
+        Some(Amounts { list: planned.list, contract: Some(planned.cost), billed: planned.cost })
     }
 }
 
@@ -122,6 +144,10 @@ impl Reprice for Pricer {
     fn amounts(&self, row: &RerateRow<'_>) -> Option<Amounts> {
         let priced = self.price(row)?;
         Some(Amounts { list: priced.list, contract: Some(priced.cost), billed: priced.cost })
+    }
+
+    fn plan(&self, like: &RerateRow<'_>) -> Option<Box<dyn RowPrices + '_>> {
+        Some(Box::new(Planned(self.book.plan(&self.query(like)))))
     }
 
     fn basis(&self, row: &RerateRow<'_>) -> Option<PriceBasis> {

@@ -35,15 +35,9 @@ pub(super) fn named<'b>(
     provider: Option<&str>,
     name: &str,
 ) -> Result<ModelEntry<'b>, CommandError> {
-    // `openai/gpt-5.4` names both, but a model's own name may have a slash.
-    let split =
-        name.split_once('/').filter(|(provider, _)| book.provider_named(provider).is_some());
-    let found = match (provider, split) {
-        (Some(provider), _) => book.model(provider, name),
-        (None, Some((provider, model))) => {
-            book.model(provider, model).or_else(|| anybody(book, name))
-        }
-        (None, None) => anybody(book, name),
+    let found = match provider {
+        Some(provider) => book.model(provider, name),
+        None => finops::model_named(book, name),
     };
     found.ok_or_else(|| {
         CommandError::Usage(format!(
@@ -51,12 +45,6 @@ pub(super) fn named<'b>(
             book.version()
         ))
     })
-}
-
-/// The model as the provider calls it whose models are called like this, else as anybody does.
-fn anybody<'b>(book: &'b PriceBook, name: &str) -> Option<ModelEntry<'b>> {
-    let own = book.provider_of(name).and_then(|provider| book.model(provider, name));
-    own.or_else(|| book.models().find(|model| model.id().eq_ignore_ascii_case(name)))
 }
 
 fn table(book: &PriceBook, model: &ModelEntry<'_>, at: UnixMicros) -> Result<(), CommandError> {

@@ -1,14 +1,15 @@
 //! `tollgate price what-if`: what was recorded, priced as if it had been asked of another model, or
 //! otherwise.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use events::Meter;
-use finops::{Alternative, Bill, Caching, Tokenizers, WhatIf, WhatIfLine, what_if};
+use finops::{
+    Alternative, Caching, Repricing, Tokenizers, WhatIf, WhatIfLine, tier_starts, tier_starts_of,
+    what_if,
+};
 use lake::{Lake, WhatIfGroup, WhatIfQuery, Window};
 use policy::Scope;
-use pricing::{Measured, ModelEntry, PriceBook, PriceContext, Query};
+use pricing::{ModelEntry, PriceBook};
 use units::{Clock, SystemClock, UnixMicros};
 
 use super::book;
@@ -19,9 +20,6 @@ use crate::commands::query::with_lake;
 use crate::config::Config;
 use crate::failure::CommandError;
 use crate::print;
-
-/// Most sizes the lake tells prompts apart by.
-const SIZES_MAX: usize = 4;
 
 /// Runs the command.
 pub(super) fn run(arguments: &PriceWhatIfArgs, path: &Path) -> Result<(), CommandError> {
@@ -73,7 +71,7 @@ impl Asked<'_> {
         let mut all = Vec::new();
         for name in &self.arguments.models {
             let model = named(self.book, None, name)?;
-            let sizes = sizes(&model);
+            let sizes = tier_starts(&model);
             let groups = self.groups(lake, sizes.clone()).await?;
             let title = format!("{}/{}", model.provider_id(), model.id());
             all.extend(rows(&title, &self.answer(&groups, Some(&model), sizes)));
@@ -87,6 +85,7 @@ impl Asked<'_> {
             window: Window { from: arguments.from, to: arguments.to },
             organisation: None,
             scope: arguments.team.clone().map_or(Scope::Organisation, Scope::Team),
+            filters: Vec::new(),
             sizes,
         };
         let mut groups = lake.what_if(&query).await?;
@@ -114,54 +113,22 @@ impl Asked<'_> {
             }),
             tiers,
         };
-        what_if(groups, &alternative, self.tokenizers, |group, bill| self.price(group, bill, model))
-    }
-
-    /// What a bill comes to in 1e-18 USD at the end of the window, or now if that lies ahead.
-    fn price(
-        &self,
-        group: &WhatIfGroup,
-        bill: &Bill,
-        model: Option<&ModelEntry<'_>>,
-    ) -> Option<i128> {
-        let (own, of) = (group.provider.as_deref(), group.model.as_deref());
-        let (provider, name) = match model {
-            Some(model) => (model.provider_id(), model.id()),
-            None => (self.billed_as(own.unwrap_or_default()), of.unwrap_or_default()),
-        };
         let last = UnixMicros::new(self.arguments.to.get().saturating_sub(1));
-        let query = Query {
-            provider,
-            model: name,
+        let repricing = Repricing {
+            book: self.book,
+            // The prices at the end of the window, or now if that lies ahead.
             at: last.min(SystemClock.now()),
-            context: PriceContext {
-                duration_us: Some(bill.duration_us),
-                ..self.context(group, model.is_some())
-            },
-            meters: &bill.shape,
+            model: model.copied(),
+            tier: self.arguments.tier.as_deref(),
+            processing: self.arguments.processing.as_deref(),
         };
-        let priced = self.book.price(&query)?;
-        let amount = |line: pricing::Line| {
-            let quantity = match line.meter {
-                Measured::Duration => bill.duration_us,
-                Measured::Meter(Meter::Request) => bill.requests,
-                Measured::Meter(meter) => bill.total.get(meter),
-            };
-            line.rate.times(line.factor).amount(quantity)
-        };
-        Some(priced.lines().map(amount).fold(0, i128::saturating_add))
-    }
-
-    /// The terms asked for; what is not asked for is as recorded where the model stays.
-    fn context<'c>(&'c self, group: &'c WhatIfGroup, is_elsewhere: bool) -> PriceContext<'c> {
-        let recorded = |told: &'c Option<String>| told.as_deref().filter(|_| !is_elsewhere);
-        PriceContext {
-            service_tier: self.arguments.tier.as_deref().or(recorded(&group.terms.service_tier)),
-            processing: self.arguments.processing.as_deref().or(recorded(&group.terms.processing)),
-            speed: recorded(&group.terms.speed),
-            inference_geo: recorded(&group.terms.inference_geo),
-            ..PriceContext::NONE
-        }
+        what_if(groups, &alternative, self.tokenizers, |group, bill| {
+            repricing.price(
+                group,
+                bill,
+                self.billed_as(group.provider.as_deref().unwrap_or_default()),
+            )
+        })
     }
 
     fn billed_as<'p>(&'p self, provider: &'p str) -> &'p str {
@@ -174,17 +141,8 @@ impl Asked<'_> {
             let provider = self.billed_as(group.provider.as_deref()?);
             self.book.model(provider, group.model.as_deref()?)
         });
-        let all: BTreeSet<u64> = models.flat_map(|model| sizes(&model)).collect();
-        all.into_iter().take(SIZES_MAX).collect()
+        tier_starts_of(models)
     }
-}
-
-/// The input tokens from which a model has another price, ascending.
-fn sizes(model: &ModelEntry<'_>) -> Vec<u64> {
-    let sheets = model.sheets();
-    let starts = sheets.iter().flat_map(|sheet| &sheet.tiers);
-    let starts: BTreeSet<u64> = starts.map(|tier| tier.above.saturating_add(1)).collect();
-    starts.into_iter().take(SIZES_MAX).collect()
 }
 
 fn rows(title: &str, answer: &WhatIf) -> Vec<[String; 10]> {
