@@ -25,7 +25,7 @@ use crate::reply::{Facts, ReplyError, Usage};
 use crate::request::{Encoded, RequestError, Target};
 use crate::wire::{Endpoint, Headers, ProviderSide, StreamDecoder};
 
-pub use sign::{AwsCredentials, SignedRequest, SigningScope, sign};
+pub use sign::{AwsCredentials, SIGNING_SERVICE, SignedRequest, SigningScope, sign};
 
 /// The dialect.
 pub(crate) struct Bedrock;

@@ -3,6 +3,7 @@
 //! This folder must never know another dialect: it reads and writes the neutral chat.
 
 mod config;
+pub(crate) mod embed;
 mod messages;
 mod reply;
 mod request;

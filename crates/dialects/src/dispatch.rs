@@ -1,6 +1,7 @@
 //! The crate's functions, each told its dialect: the one place that knows which dialects there are.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use bytes::Bytes;
 use events::Dialect;
@@ -9,6 +10,7 @@ use units::Secret;
 use crate::anthropic::Anthropic;
 use crate::bedrock::Bedrock;
 use crate::cohere::Cohere;
+use crate::embeddings;
 use crate::error::{ErrorBody, UpstreamError};
 use crate::gemini::Gemini;
 use crate::models::{self, ModelEntry};
@@ -16,6 +18,7 @@ use crate::openai::Openai;
 use crate::path::PathModel;
 use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
 use crate::request::{Encoded, Peek, RequestError, Target, utf8};
+use crate::rerank::encode_rerank_error;
 use crate::responses::Responses;
 use crate::tokens;
 use crate::wire::{ClientSide, Counting, Endpoint, NativePair, ProviderSide};
@@ -155,10 +158,11 @@ pub fn encode_request_at(
             let named = |name: &str| client.param_name(name).into_owned();
             let mut encoded =
                 provider.encode_request(&request, target).map_err(|e| e.renamed(named))?;
-            for name in &mut encoded.dropped {
-                *name = named(name);
-            }
-            encoded.dropped.extend(request.hints.iter().map(|hint| (*hint).to_owned()));
+            let lost = encoded.dropped.iter().map(|name| named(name));
+            let hints = request.hints.iter().map(|hint| (*hint).to_owned());
+            // Two parameters may have one name in the client's words, and a hint may be given twice.
+            let mut told = HashSet::new();
+            encoded.dropped = lost.chain(hints).filter(|name| told.insert(name.clone())).collect();
             Ok(encoded)
         }
         None => Err(RequestError::NoTranslation { from, to: target.dialect }),
@@ -183,10 +187,24 @@ pub fn transcode_reply(
                 .map_err(|_| ReplyError::Garbage("it is not UTF-8".to_owned()))?;
             let mut facts = Facts::default();
             let reply = provider.decode_reply(text, &mut facts)?;
+            if facts.id.as_deref().is_none_or(str::is_empty) {
+                facts.id.clone_from(&context.answer_id);
+            }
             let body = client.encode_reply(&reply, &facts, context).into();
             Ok(Reply { body, facts })
         }
         None => Err(ReplyError::Garbage(format!("no translation from {from} to {to} exists"))),
+    }
+}
+
+/// Whether answers in a dialect name the model they are of.
+pub const fn tells_model(dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::OpenaiChat
+        | Dialect::AnthropicMessages
+        | Dialect::OpenaiResponses
+        | Dialect::GeminiGenerate => true,
+        Dialect::BedrockConverse | Dialect::CohereChat => false,
     }
 }
 
@@ -207,6 +225,10 @@ pub fn error_type(dialect: Dialect, value: &str) -> &str {
 
 /// Words an error in the client's dialect.
 pub fn encode_error(dialect: Dialect, error: &ErrorBody) -> Bytes {
+    // Clients speak this one only to rerank.
+    if dialect == Dialect::CohereChat {
+        return encode_rerank_error(error);
+    }
     any_client(dialect).encode_error(error)
 }
 
@@ -290,7 +312,7 @@ pub fn estimate_input_tokens(dialect: Dialect, body: &[u8]) -> u64 {
         client(dialect).zip(utf8(body).ok()).and_then(|(side, text)| side.decode_count(text).ok());
     match request {
         Some(request) => tokens::estimate_request(&request),
-        None => tokens::estimate_bytes(body.len()),
+        None => embeddings::estimate(body).unwrap_or_else(|| tokens::estimate_bytes(body.len())),
     }
 }
 
@@ -326,6 +348,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_request_loses_is_named_once_however_often_it_says_it() {
+        let body = Bytes::from_static(
+            br#"{"max_tokens":9,"messages":[{"role":"user","content":"x"}],"context_management":1,"context_management":2}"#,
+        );
+        let target = Target {
+            dialect: Dialect::OpenaiChat,
+            model: "m",
+            max_output_tokens: None,
+            drop_params: true,
+        };
+        let encoded = encode_request(Dialect::AnthropicMessages, &body, &target).unwrap();
+        assert_eq!(encoded.dropped, ["context_management"]);
+    }
+
+    #[test]
     fn input_is_counted_by_the_provider_or_estimated() {
         let body = Bytes::from_static(
             br#"{"model":"alias","messages":[{"role":"user","content":"one two"}],"session_id":"s"}"#,
@@ -333,7 +370,8 @@ mod tests {
         let dialect = Dialect::AnthropicMessages;
         let target = Target { dialect, model: "m", max_output_tokens: Some(5), drop_params: false };
         let sent = encode_count_request(&body, &target).unwrap().body;
-        assert_eq!(sent, r#"{"model":"m","messages":[{"role":"user","content":"one two"}]}"#);
+        let expected = br#"{"model":"m","messages":[{"role":"user","content":"one two"}]}"#;
+        assert_eq!(sent.whole(), expected.as_slice());
         assert_eq!(count_path(dialect, "m").as_deref(), Some("/messages/count_tokens"));
         assert_eq!(decode_count(dialect, br#"{"input_tokens":42}"#), Some(42));
         assert_eq!(decode_count(dialect, b"{}"), None);

@@ -4,6 +4,12 @@
 //! Bytes pass through but for the model, the gateway's own fields, the cost, and vectors told in
 //! another form than the client asked for.
 
+mod between;
+
+pub use between::{
+    VectorShape, VectorsAsked, encode_vectors, peek_contents, transcode_vectors, vectors_path,
+};
+
 use bytes::Bytes;
 use events::{Dialect, Meter, Meters};
 use serde::Deserialize;
@@ -12,6 +18,7 @@ use serde_json::value::RawValue;
 use crate::json::{Edit, List, Object, Text, text_of};
 use crate::openai::error;
 use crate::own::{OWN_FIELDS, label, labels, typed, with_cost, without_tags};
+use crate::path::Verb;
 use crate::reply::{Facts, Reply, ReplyContext, ReplyError, Usage};
 use crate::request::{Encoded, Peek, RequestError, Target, utf8, without_position};
 use crate::tokens::estimate_text_tokens;
@@ -103,6 +110,16 @@ pub fn peek_embeddings(body: &[u8]) -> Result<EmbeddingsPeek, RequestError> {
     Ok(EmbeddingsPeek { peek, format, inputs, estimated_tokens })
 }
 
+/// Input tokens of a request for vectors in any shape; `None` when it is none.
+pub(crate) fn estimate(body: &[u8]) -> Option<u64> {
+    if let Ok(asked) = peek_embeddings(body) {
+        return Some(asked.estimated_tokens);
+    }
+    [Verb::EmbedContent, Verb::BatchEmbedContents]
+        .into_iter()
+        .find_map(|verb| Some(peek_contents(verb, "", body).ok()?.estimated_tokens))
+}
+
 /// How many texts an input holds, and tokens in all: a text, tokens, or a list of either.
 fn measure(input: &str) -> Result<(usize, u64), RequestError> {
     let invalid = || {
@@ -159,7 +176,7 @@ pub fn encode_embeddings(
         _ if OWN_FIELDS.contains(&key) => Some(Edit::Remove),
         _ => None,
     };
-    let body = members.rewrite(edit, &added).map_or_else(|| body.clone(), Bytes::from);
+    let body = members.respelled(body, edit, &added);
     Ok(Encoded { body, dropped: Vec::new(), headers: Vec::new(), max_output_tokens: None })
 }
 
@@ -275,8 +292,8 @@ mod tests {
             Bytes::from_static(br#"{"model":"small","input":["a"],"dimensions":8,"cache":{}}"#);
         let encoded = encode_embeddings(Dialect::OpenaiChat, &body, &target).unwrap();
         assert_eq!(
-            encoded.body,
-            r#"{"model":"text-embedding-3-small","input":["a"],"dimensions":8}"#
+            encoded.body.whole(),
+            br#"{"model":"text-embedding-3-small","input":["a"],"dimensions":8}"#.as_slice()
         );
         let elsewhere = Target { dialect: Dialect::AnthropicMessages, ..target };
         let error = encode_embeddings(Dialect::OpenaiChat, &body, &elsewhere).unwrap_err();

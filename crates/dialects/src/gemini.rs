@@ -23,8 +23,10 @@ mod peek;
 mod schema;
 mod signature;
 mod usage;
+mod vectors;
 
 pub use embed::{EmbedRequest, decode_embed_request, encode_embed_reply, read_vectors};
+pub(crate) use vectors::{decode_vectors, embed_path, encode_vectors, rewrite_vectors};
 
 use std::borrow::Cow;
 

@@ -4,13 +4,15 @@
 //! means to a dialect.
 
 mod list;
+mod members;
 mod number;
 mod object;
 mod text;
 
 pub(crate) use list::List;
+pub(crate) use members::Members;
 pub(crate) use number::{usd, whole};
-pub(crate) use object::{Edit, Object};
+pub(crate) use object::{Edit, Object, Sink};
 pub(crate) use text::Text;
 
 use serde::Serialize;

@@ -7,6 +7,7 @@
 //!
 //! This crate must never know a socket, a clock, a price or a file.
 
+mod answer_meter;
 mod anthropic;
 mod bedrock;
 mod chat;
@@ -17,6 +18,7 @@ mod dispatch;
 mod embeddings;
 mod error;
 mod event_array;
+mod form;
 mod gemini;
 mod guess;
 mod inclusive;
@@ -24,43 +26,62 @@ mod json;
 mod metered;
 mod models;
 mod openai;
+mod operations;
 mod own;
 mod path;
+mod peek_any;
 mod providers;
+mod realtime;
 mod reply;
 mod request;
 mod rerank;
 mod responses;
+mod sent;
 mod sse;
 mod stream;
 mod tokens;
+mod usage_words;
 mod vectors;
 mod wire;
 
-pub use bedrock::{AwsCredentials, SignedRequest, SigningScope, sign};
+pub use answer_meter::AnswerMeter;
+pub use bedrock::{AwsCredentials, SIGNING_SERVICE, SignedRequest, SigningScope, sign};
 pub use dispatch::{
     auth_headers, count_path, decode_count, decode_error, encode_count, encode_count_request,
     encode_error, encode_model, encode_models, encode_request, encode_request_at,
     encode_stream_error, endpoint_path, error_type, error_type_header, estimate_count,
-    estimate_input_tokens, passed_headers, peek, peek_at, transcode_reply,
+    estimate_input_tokens, passed_headers, peek, peek_at, tells_model, transcode_reply,
 };
 pub use embeddings::{
-    EmbeddingsPeek, embeddings_path, encode_embeddings, has_embeddings, peek_embeddings,
-    transcode_embeddings,
+    EmbeddingsPeek, VectorShape, VectorsAsked, embeddings_path, encode_embeddings, encode_vectors,
+    has_embeddings, peek_contents, peek_embeddings, transcode_embeddings, transcode_vectors,
+    vectors_path,
 };
 pub use error::{ErrorBody, StreamError, UpstreamError};
 pub use event_array::EventArray;
 pub use gemini::{EmbedRequest, decode_embed_request, encode_embed_reply, read_vectors};
 pub use metered::{Metered, UsageDialect, read_usage};
 pub use models::ModelEntry;
+pub use operations::{
+    OpenaiOperation, OperationPeek, completions_path, encode_completion, encode_operation,
+    peek_completion, peek_operation,
+};
 pub use path::{Framing, PathModel, Verb};
-pub use providers::{AuthScheme, ProviderRow, ProviderTableError, provider_table};
+pub use peek_any::peek_any;
+pub use providers::{
+    AuthScheme, ProviderRow, ProviderTableError, auth_of, credential_headers, provider_table,
+};
+pub use realtime::{
+    REALTIME_KEY_PROTOCOL, RealtimeClientEvent, RealtimeDone, RealtimeEffect, RealtimeServerEvent,
+    encode_realtime_error, read_realtime_client_event, read_realtime_server_event, realtime_cancel,
+};
 pub use reply::{CostFn, ExtraUsage, Facts, OutputText, Reply, ReplyContext, ReplyError, Usage};
 pub use request::{Encoded, Peek, RequestError, Target};
 pub use rerank::{
     RerankPeek, encode_rerank, encode_rerank_error, has_rerank, peek_rerank, rerank_path,
     transcode_rerank,
 };
+pub use sent::SentBody;
 pub use sse::EVENT_BYTES_MAX;
 pub use stream::StreamTranscoder;
 pub use tokens::{estimate_text_tokens, warm_tokenizer};

@@ -6,6 +6,8 @@ use events::Dialect;
 use serde::Deserialize;
 use units::Secret;
 
+use crate::dispatch::auth_headers;
+
 /// How a provider takes its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -82,6 +84,61 @@ pub fn provider_table() -> Result<&'static [ProviderRow], ProviderTableError> {
     TABLE.as_deref().map_err(Clone::clone)
 }
 
+/// How a provider takes its credential: by the table's row of its name, else by that of its URL; `None`
+/// for one the table does not know, or whose row says that none is needed: then the dialect's own way
+/// ([`crate::auth_headers`]) holds.
+pub fn auth_of(name: &str, dialect: Dialect, base_url: &str) -> Option<AuthScheme> {
+    let rows = provider_table().ok()?.iter().filter(|row| row.dialect == dialect);
+    let by_name = rows.clone().find(|row| row.id == name);
+    let row = by_name.or_else(|| rows.clone().find(|row| row.is_at(base_url)))?;
+    Some(row.auth).filter(|auth| *auth != AuthScheme::None)
+}
+
+/// Headers that carry the credential of a provider which takes it in a way of its own, beside what else
+/// its dialect wants with every call.
+pub fn credential_headers(
+    dialect: Dialect,
+    auth: Option<AuthScheme>,
+    secret: &Secret,
+) -> Vec<(&'static str, String)> {
+    let mut headers = auth_headers(dialect, secret);
+    let is_credential = |name: &str| CREDENTIALS.contains(&name);
+    // What signs its calls sends no credential, whatever else could be sent there.
+    if let Some(own) = auth.and_then(|auth| auth.header(secret))
+        && headers.iter().any(|(name, _)| is_credential(name))
+    {
+        headers.retain(|(name, _)| !is_credential(name));
+        headers.push(own);
+    }
+    headers
+}
+
+impl ProviderRow {
+    /// Whether a URL is the row's, with something in the place of each `{name}`.
+    fn is_at(&self, url: &str) -> bool {
+        let mut pieces = self.base_url.split('{');
+        let Some(mut rest) = pieces.next().and_then(|first| url.strip_prefix(first)) else {
+            return false;
+        };
+        let mut told = 0;
+        for piece in pieces {
+            let literal = piece.split_once('}').map_or("", |(_, literal)| literal);
+            told += literal.len();
+            match rest.find(literal) {
+                Some(at) => rest = &rest[at + literal.len()..],
+                None => return false,
+            }
+        }
+        // A row that leaves its whole host to the operator is nobody's in particular.
+        !self.base_url.contains("://{") || told >= HOST_BYTES_MIN
+    }
+}
+
+/// Headers that may carry a credential.
+const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+/// Fixed bytes a URL with a host of the operator's must have to be recognised.
+const HOST_BYTES_MIN: usize = 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +173,33 @@ mod tests {
         assert_eq!(header("google"), Some(("x-goog-api-key", "k".to_owned())));
         assert_eq!(header("groq"), Some(("authorization", "Bearer k".to_owned())));
         assert_eq!(header("ollama"), None);
+    }
+
+    #[test]
+    fn a_provider_is_sent_its_credential_as_its_row_says_and_not_as_its_dialect_usually_does() {
+        let vertex = "https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4/publishers/google";
+        let sent = |name, dialect, url| {
+            let headers =
+                credential_headers(dialect, auth_of(name, dialect, url), &Secret::new("k"));
+            headers.into_iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>()
+        };
+        for (name, dialect, url, expected) in [
+            ("vertex", Dialect::GeminiGenerate, "http://x", "authorization: Bearer k"),
+            ("ours", Dialect::GeminiGenerate, vertex, "authorization: Bearer k"),
+            ("google", Dialect::GeminiGenerate, "http://x", "x-goog-api-key: k"),
+            ("ours", Dialect::GeminiGenerate, "http://x", "x-goog-api-key: k"),
+            ("azure", Dialect::OpenaiChat, "http://x", "api-key: k"),
+            ("ours", Dialect::OpenaiChat, "http://x", "authorization: Bearer k"),
+            // A server of one's own may well want a key.
+            ("ollama", Dialect::OpenaiChat, "http://x", "authorization: Bearer k"),
+        ] {
+            assert_eq!(sent(name, dialect, url), [expected], "{name} {url}");
+        }
+        let mantle = sent("bedrock-mantle", Dialect::AnthropicMessages, "http://x");
+        assert_eq!(mantle.len(), 2, "the version stays: {mantle:?}");
+        assert!(mantle.contains(&"authorization: Bearer k".to_owned()));
+        let account = Secret::new("AKIAIOSFODNN7EXAMPLE:key");
+        let bedrock = Dialect::BedrockConverse;
+        assert_eq!(credential_headers(bedrock, Some(AuthScheme::Bearer), &account), []);
     }
 }

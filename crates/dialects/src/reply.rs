@@ -13,6 +13,10 @@ use crate::tokens::estimate_text_tokens;
 /// Text of an answer kept for an estimate, in bytes; the rest is counted and scaled.
 const SAMPLE_BYTES_MAX: usize = 8 * 1024;
 
+/// Longest id and name of a model kept of a translated stream, bytes; the longest anybody documents have
+/// a few dozen.
+const NAME_BYTES_MAX: usize = 512;
+
 /// Computes what a usage costs; `None` when it has no price.
 pub type CostFn = Arc<dyn Fn(&Usage) -> Option<Usd> + Send + Sync>;
 
@@ -23,6 +27,8 @@ pub struct ReplyContext {
     pub model_shown: Option<String>,
     /// Whether the client asked to be told the usage of a stream. Plain answers always tell it.
     pub wants_usage: bool,
+    /// Id for answers whose provider gives none.
+    pub answer_id: Option<String>,
     /// Computes `usage.cost`.
     pub cost: CostFn,
     /// Unix time for answers whose dialect has none of its own, whole seconds.
@@ -32,7 +38,13 @@ pub struct ReplyContext {
 impl ReplyContext {
     /// A context that shows the provider's model, tells usage, and knows no price.
     pub fn unpriced() -> Self {
-        Self { model_shown: None, wants_usage: true, cost: Arc::new(|_| None), created_unix_s: 0 }
+        Self {
+            model_shown: None,
+            wants_usage: true,
+            answer_id: None,
+            cost: Arc::new(|_| None),
+            created_unix_s: 0,
+        }
     }
 }
 
@@ -109,6 +121,16 @@ impl Facts {
         let missing = self.estimated_output_tokens().saturating_sub(told);
         usage.meters.add(Meter::OutputText, missing);
         (usage, true)
+    }
+
+    /// Cuts the names every event of a translated stream repeats: without a limit a provider could make
+    /// a stream grow by their length with each event.
+    pub(crate) fn clip_names(&mut self) {
+        for name in [&mut self.id, &mut self.model].into_iter().flatten() {
+            if name.len() > NAME_BYTES_MAX {
+                name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
+            }
+        }
     }
 
     /// Output tokens by tokenizer, for answers whose provider told no usage (an abort, mostly).

@@ -1,9 +1,10 @@
 //! A request as the gateway handles it: what is read from it, where it goes, what became of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use bytes::Bytes;
 use events::{Dialect, Fault};
+
+use crate::sent::SentBody;
 
 /// What the gateway needs to know of a request before it routes it, read in one pass without a tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub struct Target<'a> {
 #[derive(Debug, Clone)]
 pub struct Encoded {
     /// Body to send; the client's own bytes when nothing had to change.
-    pub body: Bytes,
+    pub body: SentBody,
     /// What the body no longer says, by the client's parameter names, each once.
     pub dropped: Vec<String>,
     /// Headers this body needs beside those of [`crate::auth_headers`]; they replace equal names.
@@ -181,11 +182,13 @@ pub(crate) fn utf8(body: &[u8]) -> Result<&str, RequestError> {
 pub(crate) struct Losses {
     drop_params: bool,
     names: Vec<String>,
+    /// The same names: a request may ask for a hundred thousand things.
+    noted: HashSet<String>,
 }
 
 impl Losses {
     pub(crate) fn new(drop_params: bool) -> Self {
-        Self { drop_params, names: Vec::new() }
+        Self { drop_params, names: Vec::new(), noted: HashSet::new() }
     }
 
     /// A parameter that changes the answer: refused unless the route opted in to dropping.
@@ -199,7 +202,8 @@ impl Losses {
 
     /// A hint whose loss is named but never refused.
     pub(crate) fn note(&mut self, param: &str) {
-        if !self.names.iter().any(|name| name == param) {
+        if !self.noted.contains(param) {
+            self.noted.insert(param.to_owned());
             self.names.push(param.to_owned());
         }
     }

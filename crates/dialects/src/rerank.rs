@@ -142,7 +142,7 @@ pub fn encode_rerank(body: &Bytes, target: &Target<'_>) -> Result<Encoded, Reque
         _ if OWN_FIELDS.contains(&key) => Some(Edit::Remove),
         _ => None,
     };
-    let body = members.rewrite(edit, &added).map_or_else(|| body.clone(), Bytes::from);
+    let body = members.respelled(body, edit, &added);
     Ok(Encoded { body, dropped: Vec::new(), headers: Vec::new(), max_output_tokens: None })
 }
 

@@ -36,6 +36,7 @@ impl StreamTranscoder {
             Some(Route::Native(pair)) => Some(pair.stream_pass(context)),
             Some(Route::Translated(client, provider)) => Some(Box::new(Translation {
                 decoder: provider.stream_decoder(),
+                answer_id: context.answer_id.clone(),
                 encoder: client.stream_encoder(context),
                 is_done: false,
             })),
@@ -290,6 +291,8 @@ impl Output {
 
 /// A stream translated through the neutral chat.
 struct Translation {
+    /// Id told where the provider gives none.
+    answer_id: Option<String>,
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
     is_done: bool,
@@ -313,6 +316,10 @@ impl EventPass for Translation {
     ) -> Result<Pass, StreamError> {
         let mut steps = Vec::new();
         self.decoder.decode(event, facts, &mut steps)?;
+        facts.clip_names();
+        if !steps.is_empty() && facts.id.as_deref().is_none_or(str::is_empty) {
+            facts.id.clone_from(&self.answer_id);
+        }
         self.encode(&steps, facts, out);
         Ok(Pass::Replace)
     }

@@ -27,10 +27,20 @@ pub(crate) fn reworded(json: &str, format: VectorFormat) -> Option<String> {
     }
 }
 
+/// The JSON of a vector.
+pub(crate) fn told(numbers: &[f32], format: VectorFormat) -> String {
+    match format {
+        VectorFormat::Float => text_of(numbers),
+        VectorFormat::Base64 => {
+            let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+            format!("\"{}\"", STANDARD.encode(bytes))
+        }
+    }
+}
+
 fn list_to_text(json: &str) -> Option<String> {
     let numbers: Vec<f32> = serde_json::from_str(json).ok()?;
-    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-    Some(format!("\"{}\"", STANDARD.encode(bytes)))
+    Some(told(&numbers, VectorFormat::Base64))
 }
 
 fn text_to_list(json: &str) -> Option<String> {

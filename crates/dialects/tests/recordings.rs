@@ -155,7 +155,7 @@ mod walk {
         let model = request["model"].as_str().unwrap_or_default();
         let target = Target { dialect, model, max_output_tokens: Some(1), drop_params: false };
         let sent = encode_count_request(&body, &target).map_err(|e| e.to_string())?;
-        let sent: Value = serde_json::from_slice(&sent.body).map_err(|e| e.to_string())?;
+        let sent: Value = serde_json::from_slice(&sent.body.whole()).map_err(|e| e.to_string())?;
         check("request", &sent, request)?;
         let estimate = estimate_count(dialect, &body).map_err(|e| e.to_string())?;
         let recorded: Value =
@@ -241,7 +241,8 @@ mod walk {
                 }
                 encoded => encoded.map_err(|e| e.to_string())?,
             };
-            let out: Value = serde_json::from_slice(&encoded.body).map_err(|e| e.to_string())?;
+            let out: Value =
+                serde_json::from_slice(&encoded.body.whole()).map_err(|e| e.to_string())?;
             if dialect != GEMINI {
                 check("model sent", &out["model"], &Value::from("other"))?;
                 let streams = out["stream"].as_bool().unwrap_or(false);

@@ -210,7 +210,7 @@ pub const COLUMNS: &[Column] = &[
         "usage_source",
         Utf8,
         "",
-        "Where the quantities come from: provider, drained, estimated or none.",
+        "Where the quantities come from: provider, drained, estimated, none or unknown.",
     ),
     nullable("service_tier", Utf8, "", "Service tier the provider says it served."),
     required("cache_state", Utf8, "", "What the gateway's cache did: off, miss, hit or bypass."),

@@ -71,6 +71,8 @@ names!(
         Estimated = "estimated",
         /// Nothing was sent to a provider, so nothing was used.
         None = "none",
+        /// A provider was asked for what is passed on as it is, and did not tell what that used.
+        Unknown = "unknown",
     }
 );
 

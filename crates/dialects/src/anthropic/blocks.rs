@@ -98,6 +98,7 @@ impl<'r> Conversation<'r> {
             let system = std::mem::take(&mut conversation.system);
             conversation.say("user", system);
         }
+        conversation.results_first();
         Ok(conversation)
     }
 
@@ -109,15 +110,16 @@ impl<'r> Conversation<'r> {
         if !is_same {
             self.messages.push(Message { role, content: Vec::new() });
         }
-        let Some(last) = self.messages.last_mut() else { return };
-        for block in blocks {
-            let is_result = |block: &Block<'_>| matches!(block, Block::ToolResult { .. });
-            if is_result(&block) {
-                let results = last.content.iter().take_while(|block| is_result(block)).count();
-                last.content.insert(results, block);
-            } else {
-                last.content.push(block);
-            }
+        if let Some(last) = self.messages.last_mut() {
+            last.content.extend(blocks);
+        }
+    }
+
+    /// Results stand before whatever else is said. Once for all, because a turn of its own for each of
+    /// a hundred thousand results is still one message.
+    fn results_first(&mut self) {
+        for message in &mut self.messages {
+            message.content.sort_by_key(|block| !matches!(block, Block::ToolResult { .. }));
         }
     }
 

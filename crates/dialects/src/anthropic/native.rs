@@ -35,10 +35,8 @@ pub(super) fn rewrite_request(body: &Bytes, target: &Target<'_>) -> Result<Encod
         .ok_or_else(|| RequestError::invalid("body", "it must be one JSON object"))?;
     let limit = asked.into_iter().chain(target.max_output_tokens).min();
     let plan = Plan { model: target.model, limit: limit.filter(|_| asked != limit) };
-    let body = match members.rewrite(|key, json| plan.edit(key, json), &plan.added(&members)) {
-        Some(changed) => Bytes::from(changed),
-        None => body.clone(),
-    };
+    let added = plan.added(&members);
+    let body = members.respelled(body, |key, json| plan.edit(key, json), &added);
     Ok(Encoded { body, dropped: Vec::new(), headers: Vec::new(), max_output_tokens: limit })
 }
 

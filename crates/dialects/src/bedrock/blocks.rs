@@ -133,6 +133,7 @@ impl<'r> Conversation<'r> {
             });
             conversation.say("user", blocks.collect());
         }
+        conversation.results_first();
         Ok(conversation)
     }
 
@@ -144,12 +145,17 @@ impl<'r> Conversation<'r> {
         if !is_same {
             self.messages.push(Message { role, content: Vec::new() });
         }
-        let Some(last) = self.messages.last_mut() else { return };
-        let is_result = |block: &Block<'_>| matches!(block, Block::ToolResult(_));
-        let (results, others): (Vec<_>, Vec<_>) = blocks.into_iter().partition(is_result);
-        let at = last.content.iter().take_while(|block| is_result(block)).count();
-        last.content.splice(at..at, results);
-        last.content.extend(others);
+        if let Some(last) = self.messages.last_mut() {
+            last.content.extend(blocks);
+        }
+    }
+
+    /// Results stand before whatever else is said. Once for all, because a turn of its own for each of
+    /// a hundred thousand results is still one message.
+    fn results_first(&mut self) {
+        for message in &mut self.messages {
+            message.content.sort_by_key(|block| !matches!(block, Block::ToolResult(_)));
+        }
     }
 
     /// Whether a tool was called, or answered.

@@ -1,7 +1,7 @@
 //! Pictures and files as this dialect takes them: data, or a place in the vendor's own storage.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -101,6 +101,8 @@ fn named(names: &[(&str, &'static str)], media_type: &str) -> Option<&'static st
 #[derive(Default)]
 pub(super) struct Names {
     used: HashSet<String>,
+    /// The number the latest copy of a name got.
+    copies: HashMap<String, u32>,
 }
 
 impl Names {
@@ -116,11 +118,12 @@ impl Names {
         if stem.trim().is_empty() {
             "document".clone_into(&mut stem);
         }
-        let mut name = stem.trim().to_owned();
-        let mut copy = 1_u32;
+        let stem = stem.trim().to_owned();
+        let mut name = stem.clone();
+        let copy = self.copies.entry(stem.clone()).or_insert(1);
         while !self.used.insert(name.clone()) {
-            copy = copy.saturating_add(1);
-            name = format!("{} {copy}", stem.trim());
+            *copy = copy.saturating_add(1);
+            name = format!("{stem} {copy}");
         }
         name
     }

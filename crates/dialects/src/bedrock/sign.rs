@@ -7,6 +7,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use units::{Secret, UnixMicros};
 
+/// The service calls are signed for.
+pub const SIGNING_SERVICE: &str = "bedrock";
+
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// Most colons in the text of credentials: two parts, or three.
 const PARTS_MAX: usize = 3;

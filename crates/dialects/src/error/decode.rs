@@ -42,9 +42,11 @@ fn from_json(status: u16, text: &str) -> Option<UpstreamError> {
 }
 
 fn from_object(status: u16, object: &Object<'_>) -> UpstreamError {
-    let message = ["message", "detail", "error_description", "msg", "title"]
-        .into_iter()
-        .find_map(|key| object.text(key).or_else(|| object.get(key).map(str::to_owned)));
+    let message =
+        ["message", "detail", "error_description", "msg", "title"].into_iter().find_map(|key| {
+            let other = || object.get(key).filter(|json| *json != "\"\"").map(str::to_owned);
+            object.text(key).or_else(other)
+        });
     UpstreamError {
         status,
         message: clipped(&message.unwrap_or_else(|| "no message was given".to_owned())),
@@ -74,8 +76,10 @@ fn words_of(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text without control characters, cut to the longest message kept.
+/// The text without control characters, cut to the longest message kept; words of ours where it says
+/// nothing.
 fn clipped(text: &str) -> String {
+    let text = if text.trim().is_empty() { "no message was given" } else { text };
     let end = text.floor_char_boundary(MESSAGE_BYTES_MAX);
     text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -139,6 +143,13 @@ mod tests {
         assert!(error("rate_limit_error").retry_helps());
         assert!(!error("billing_error").retry_helps());
         assert!(!error("enforced_spend_limit_reached").retry_helps());
+    }
+
+    #[test]
+    fn an_error_without_words_gets_some() {
+        for body in [r#"{"message":""}"#, r#"{"error":" "}"#, "<title> </title>", "{}"] {
+            assert_eq!(decode(500, body.as_bytes()).message, "no message was given", "{body}");
+        }
     }
 
     proptest! {

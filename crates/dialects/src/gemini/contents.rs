@@ -1,6 +1,7 @@
 //! The messages of a client read into neutral turns.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -24,11 +25,14 @@ struct ContentBody<'a> {
 #[derive(Default)]
 pub(super) struct Calls<'a> {
     calls: Vec<Call<'a>>,
+    /// Where the first call of an id stands.
+    by_id: HashMap<Cow<'a, str>, usize>,
+    /// Where the calls of a tool stand that may be without a result yet, in order.
+    open: HashMap<Cow<'a, str>, VecDeque<usize>>,
 }
 
 struct Call<'a> {
     id: Cow<'a, str>,
-    name: Cow<'a, str>,
     is_answered: bool,
 }
 
@@ -37,7 +41,10 @@ impl<'a> Calls<'a> {
         let id = body.id.map(|id| id.0).filter(|id| !id.is_empty());
         let id = id.unwrap_or_else(|| Cow::Owned(format!("call_{}", self.calls.len())));
         let name = body.name.unwrap_or_default().0;
-        self.calls.push(Call { id: id.clone(), name: name.clone(), is_answered: false });
+        let at = self.calls.len();
+        self.by_id.entry(id.clone()).or_insert(at);
+        self.open.entry(name.clone()).or_default().push_back(at);
+        self.calls.push(Call { id: id.clone(), is_answered: false });
         Content::ToolCall {
             id,
             name,
@@ -51,11 +58,11 @@ impl<'a> Calls<'a> {
     fn answered(&mut self, body: &ResultBody<'a>) -> Cow<'a, str> {
         let told = body.id.as_ref().filter(|id| !id.0.is_empty());
         let name = body.name.as_ref().map_or("", Text::as_str);
-        let found = self.calls.iter_mut().find(|call| match told {
-            Some(id) => call.id == id.0,
-            None => !call.is_answered && call.name == name,
-        });
-        match (found, told) {
+        let at = match told {
+            Some(id) => self.by_id.get(&id.0).copied(),
+            None => self.next_open(name),
+        };
+        match (at.and_then(|at| self.calls.get_mut(at)), told) {
             (Some(call), _) => {
                 call.is_answered = true;
                 call.id.clone()
@@ -64,6 +71,17 @@ impl<'a> Calls<'a> {
             // A result nobody asked for: the provider says what it thinks of it.
             (None, None) => Cow::Owned(format!("call_of_{name}")),
         }
+    }
+
+    /// The first call of a tool that has no result yet; those before it are not looked at again.
+    fn next_open(&mut self, name: &str) -> Option<usize> {
+        let open = self.open.get_mut(name)?;
+        while let Some(at) = open.pop_front() {
+            if self.calls.get(at).is_some_and(|call| !call.is_answered) {
+                return Some(at);
+            }
+        }
+        None
     }
 }
 

@@ -1,6 +1,7 @@
 //! The conversation of the neutral chat as this dialect words it.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -118,7 +119,7 @@ impl<'r> Conversation<'r> {
         losses: &mut Losses,
     ) -> Result<Self, RequestError> {
         let mut conversation = Self { system: Vec::new(), contents: Vec::new() };
-        let mut words = Words { generation, losses, names: Vec::new(), position: 0 };
+        let mut words = Words { generation, losses, names: HashMap::new(), position: 0 };
         for turn in turns {
             if turn.has_name {
                 words.losses.note("messages[].name");
@@ -167,8 +168,8 @@ fn sign_first_call(parts: &mut [PartBody<'_>]) {
 struct Words<'r, 'l> {
     generation: Generation,
     losses: &'l mut Losses,
-    /// Id and tool of each call so far: a result must name its tool.
-    names: Vec<(&'r str, &'r str)>,
+    /// The tool each id of a call was last told with: a result must name its tool.
+    names: HashMap<&'r str, &'r str>,
     position: usize,
 }
 
@@ -197,7 +198,7 @@ impl<'r> Words<'r, '_> {
                 said.push(PartBody::blob(media_type, data));
             }
             Content::ToolCall { id, name, arguments, signature } => {
-                self.names.push((id, name));
+                self.names.insert(id, name);
                 let function_call = Some(CallBody { id, name, args: arguments_object(arguments) });
                 let thought_signature = signature.as_deref();
                 said.push(PartBody { function_call, thought_signature, ..PartBody::default() });
@@ -232,9 +233,9 @@ impl<'r> Words<'r, '_> {
         is_error: bool,
         said: &mut Vec<PartBody<'r>>,
     ) -> Result<(), RequestError> {
-        let called = self.names.iter().rev().find(|(id, _)| *id == call_id);
+        let called = self.names.get(call_id).copied();
         // A result of a call that is not in the history: the id is the best name there is.
-        let name = called.map_or(call_id, |(_, name)| name);
+        let name = called.unwrap_or(call_id);
         let (texts, others): (Vec<_>, Vec<_>) =
             self.parts(parts)?.into_iter().partition(|part| part.text.is_some() && !part.thought);
         let texts: Vec<&str> = texts.iter().filter_map(|part| part.text).collect();

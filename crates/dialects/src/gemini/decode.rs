@@ -2,6 +2,7 @@
 //! kept by name, so that whoever encodes it can refuse it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
@@ -65,7 +66,8 @@ pub(super) fn request(body: &str) -> Result<ChatRequest<'_>, RequestError> {
         });
     }
     if !allowed.is_empty() {
-        request.tools.retain(|tool| allowed.contains(&tool.name));
+        let allowed: HashSet<&str> = allowed.iter().map(AsRef::as_ref).collect();
+        request.tools.retain(|tool| allowed.contains(tool.name.as_ref()));
     }
     request.turns.splice(0..0, instruction);
     Ok(request)

@@ -15,7 +15,7 @@ use crate::path::Verb;
 use crate::request::{RequestError, utf8};
 
 /// Contents one request may hold (the vendor's limit, read 2026-11-22).
-const INPUTS_MAX: usize = 100;
+pub(super) const INPUTS_MAX: usize = 100;
 
 /// What is to be embedded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

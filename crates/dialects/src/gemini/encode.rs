@@ -15,6 +15,10 @@ use crate::models::ModelEntry;
 use crate::reply::{Facts, ReplyContext};
 use crate::wire::StreamEncoder;
 
+/// A text that says nothing, and its name.
+const NO_TEXT: &str = r#""text":"""#;
+const TEXT: &str = r#""text":"#;
+
 /// Arguments of one call kept until they are whole, bytes; no model writes as much.
 const ARGUMENTS_BYTES_MAX: usize = 16 << 20;
 
@@ -144,6 +148,8 @@ pub(super) fn reply(reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext
 /// One stream. A call is told whole, so that its arguments are kept until they are.
 pub(super) struct ResponseEncoder {
     context: ReplyContext,
+    /// What stands before and behind the text of an event.
+    around: Option<(String, String)>,
     calls: Vec<OpenCall>,
 }
 
@@ -157,11 +163,32 @@ struct OpenCall {
 
 impl ResponseEncoder {
     pub(super) fn new(context: ReplyContext) -> Self {
-        Self { context, calls: Vec::new() }
+        Self { context, around: None, calls: Vec::new() }
     }
 
     fn part(&self, part: PartBody<'_>, facts: &Facts, out: &mut Vec<u8>) {
         write(out, &response(vec![part], None, facts, &self.context));
+    }
+
+    /// Text, which is most of a stream: the words around it are made once.
+    fn text(&mut self, text: &str, facts: &Facts, out: &mut Vec<u8>) {
+        // Before both names are known the next event may know more.
+        let is_named = facts.id.is_some() && facts.model.is_some();
+        if self.around.is_none() && is_named {
+            let mut empty = Vec::new();
+            write(&mut empty, &response(vec![PartBody::text("")], None, facts, &self.context));
+            let empty = String::from_utf8(empty).unwrap_or_default();
+            self.around = empty
+                .split_once(NO_TEXT)
+                .map(|(before, behind)| (format!("{before}{TEXT}"), behind.to_owned()));
+        }
+        if let Some((before, behind)) = &self.around {
+            out.extend_from_slice(before.as_bytes());
+            append(out, text);
+            out.extend_from_slice(behind.as_bytes());
+        } else {
+            self.part(PartBody::text(text), facts, out);
+        }
     }
 
     /// Tells the calls that nothing more can come for.
@@ -191,7 +218,7 @@ impl StreamEncoder for ResponseEncoder {
             self.tell_calls(facts, out);
         }
         match step {
-            StreamEvent::Text(text) => self.part(PartBody::text(text), facts, out),
+            StreamEvent::Text(text) => self.text(text, facts, out),
             StreamEvent::Thinking(text) => self.part(PartBody::thought(text, None), facts, out),
             StreamEvent::ThinkingSignature(signature) => {
                 self.part(PartBody::thought("", Some(wrapped(signature))), facts, out);

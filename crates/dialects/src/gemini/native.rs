@@ -49,9 +49,8 @@ pub(super) fn request(body: &Bytes, target: &Target<'_>) -> Result<Encoded, Requ
         _ if OWN_FIELDS.contains(&key) => Some(Edit::Remove),
         _ => None,
     };
-    let changed = members.rewrite(edit, &added);
     Ok(Encoded {
-        body: changed.map_or_else(|| body.clone(), Bytes::from),
+        body: members.respelled(body, edit, &added),
         dropped: Vec::new(),
         headers: Vec::new(),
         max_output_tokens: limit,
@@ -70,13 +69,11 @@ pub(super) fn count_request(body: &Bytes, target: &Target<'_>) -> Result<Encoded
         let rename = |key: &str, _: &str| (key == "model").then(|| Edit::Replace(text_of(&named)));
         inner.rewrite(rename, &[]).map(Edit::Replace)
     };
-    let source = std::str::from_utf8(&encoded.body).unwrap_or(text);
+    let whole = encoded.body.whole();
+    let source = std::str::from_utf8(&whole).unwrap_or(text);
     let changed = Object::scan(source).and_then(|members| members.rewrite(wrapped, &[]));
-    Ok(Encoded {
-        body: changed.map_or_else(|| encoded.body.clone(), Bytes::from),
-        max_output_tokens: None,
-        ..encoded
-    })
+    let body = changed.map_or_else(|| encoded.body.clone(), Into::into);
+    Ok(Encoded { body, max_output_tokens: None, ..encoded })
 }
 
 /// A `generationConfig` with this limit.

@@ -19,7 +19,7 @@ fn encoded(from: Dialect, to: Dialect, body: &Value) -> Value {
     };
     let encoded = encode_request(from, &body, &target).unwrap();
     assert_eq!(encoded.dropped, Vec::<String>::new());
-    serde_json::from_slice(&encoded.body).unwrap()
+    serde_json::from_slice(&encoded.body.whole()).unwrap()
 }
 
 /// A request in OpenAI's words, through this dialect and back.

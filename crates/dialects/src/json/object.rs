@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use bytes::Bytes;
 use memchr::memchr2;
 
 use super::{is_null, number, plain_text};
+use crate::sent::{COPIED_BYTES_MAX, SentBody, Splicer};
 
 /// Members an object may have; the largest request has about forty.
 const MEMBERS_MAX: usize = 10_000;
@@ -97,51 +99,103 @@ impl<'a> Object<'a> {
     /// `None` when nothing changes.
     pub(crate) fn rewrite(
         &self,
-        mut edit: impl FnMut(&str, &str) -> Option<Edit>,
+        edit: impl FnMut(&str, &str) -> Option<Edit>,
         added: &[(&str, String)],
     ) -> Option<String> {
+        let edits = self.edits(edit, added)?;
+        let extra: usize = added.iter().map(|(key, json)| key.len() + json.len() + 4).sum();
+        let out = String::with_capacity(self.json.len() + extra + 256);
+        let mut copy = Copy { json: self.json, out };
+        self.write(&edits, added, &mut copy);
+        Some(copy.out)
+    }
+
+    /// The same of a whole body, whose text this object is: the body itself when nothing changes, and
+    /// its own bytes around what does when it is large.
+    pub(crate) fn respelled(
+        &self,
+        body: &Bytes,
+        edit: impl FnMut(&str, &str) -> Option<Edit>,
+        added: &[(&str, String)],
+    ) -> SentBody {
+        if body.len() <= COPIED_BYTES_MAX {
+            return self.rewrite(edit, added).map_or_else(|| body.clone().into(), SentBody::from);
+        }
+        let Some(edits) = self.edits(edit, added) else { return body.clone().into() };
+        let mut splicer = Splicer::new(body.clone());
+        self.write(&edits, added, &mut splicer);
+        splicer.finish()
+    }
+
+    /// What becomes of each member; `None` when nothing changes.
+    fn edits(
+        &self,
+        mut edit: impl FnMut(&str, &str) -> Option<Edit>,
+        added: &[(&str, String)],
+    ) -> Option<Vec<Option<Edit>>> {
         let edits: Vec<Option<Edit>> =
             self.members.iter().map(|m| edit(&m.key, &self.json[m.value.clone()])).collect();
-        if added.is_empty() && edits.iter().all(Option::is_none) {
-            return None;
-        }
-        let extra: usize = added.iter().map(|(key, json)| key.len() + json.len() + 4).sum();
-        let mut out = String::with_capacity(self.json.len() + extra + 256);
+        (!added.is_empty() || edits.iter().any(Option::is_some)).then_some(edits)
+    }
+
+    fn write(&self, edits: &[Option<Edit>], added: &[(&str, String)], out: &mut impl Sink) {
         let open = self.json.find('{').map_or(0, |at| at + 1);
         let head_end = self.members.first().map_or(open, |first| first.start);
-        out.push_str(&self.json[..head_end]);
+        out.keep(0..head_end);
         let mut is_first = true;
         let mut before = head_end;
-        for (member, edit) in self.members.iter().zip(&edits) {
-            let separator = &self.json[before..member.start];
+        for (member, edit) in self.members.iter().zip(edits) {
+            let separator = before..member.start;
             before = member.value.end;
             if matches!(edit, Some(Edit::Remove)) {
                 continue;
             }
-            if !is_first {
-                out.push_str(if separator.is_empty() { "," } else { separator });
+            if !is_first && separator.is_empty() {
+                out.put(",");
+            } else if !is_first {
+                out.keep(separator);
             }
             is_first = false;
             match edit {
                 Some(Edit::Replace(json)) => {
-                    out.push_str(&self.json[member.start..member.value.start]);
-                    out.push_str(json);
+                    out.keep(member.start..member.value.start);
+                    out.put(json);
                 }
-                _ => out.push_str(&self.json[member.start..member.value.end]),
+                _ => out.keep(member.start..member.value.end),
             }
         }
         for (key, json) in added {
-            if !is_first {
-                out.push(',');
-            }
+            let comma = if is_first { "" } else { "," };
             is_first = false;
-            out.push('"');
-            out.push_str(key);
-            out.push_str("\":");
-            out.push_str(json);
+            for text in [comma, "\"", key, "\":", json] {
+                out.put(text);
+            }
         }
-        out.push_str(&self.json[before..]);
-        Some(out)
+        out.keep(before..self.json.len());
+    }
+}
+
+/// Where an object with changes is written to.
+pub(crate) trait Sink {
+    /// These bytes of the object stay.
+    fn keep(&mut self, range: Range<usize>);
+    /// This text is new.
+    fn put(&mut self, text: &str);
+}
+
+/// One text.
+struct Copy<'a> {
+    json: &'a str,
+    out: String,
+}
+
+impl Sink for Copy<'_> {
+    fn keep(&mut self, range: Range<usize>) {
+        self.out.push_str(&self.json[range]);
+    }
+
+    fn put(&mut self, text: &str) {
+        self.out.push_str(text);
     }
 }
 

@@ -32,6 +32,9 @@ struct Body<'a> {
 struct Choice<'a> {
     #[serde(borrow)]
     message: Option<Message<'a>>,
+    /// Where a legacy completion has its text.
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
     #[serde(borrow)]
     finish_reason: Option<Text<'a>>,
 }
@@ -119,6 +122,9 @@ pub(super) fn rewrite(bytes: &Bytes, context: &ReplyContext) -> Result<Reply, Re
         let Ok(choice) = serde_json::from_str::<Choice<'_>>(choice.get()) else { continue };
         if let Some(message) = &choice.message {
             message.count(&mut facts);
+        }
+        if let Some(text) = &choice.text {
+            facts.output.push(text.as_str());
         }
         if let Some(native) = &choice.finish_reason {
             note_finish(&mut facts, native.as_str());

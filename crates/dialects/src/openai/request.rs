@@ -40,10 +40,8 @@ pub(super) fn rewrite(body: &Bytes, target: &Target<'_>) -> Result<Encoded, Requ
         limit_name: asked.is_none().then(|| limit_name(target.model)),
         adds_usage: streams && !wants_usage(read.stream_options),
     };
-    let body = match members.rewrite(|key, json| plan.edit(key, json), &plan.added(&members)) {
-        Some(changed) => Bytes::from(changed),
-        None => body.clone(),
-    };
+    let added = plan.added(&members);
+    let body = members.respelled(body, |key, json| plan.edit(key, json), &added);
     Ok(Encoded { body, dropped: Vec::new(), headers: Vec::new(), max_output_tokens: limit })
 }
 
@@ -139,14 +137,14 @@ mod tests {
     fn rewritten(body: &str, model: &str, limit: Option<u64>) -> String {
         let encoded =
             rewrite(&Bytes::copy_from_slice(body.as_bytes()), &target(model, limit)).unwrap();
-        String::from_utf8(encoded.body.to_vec()).unwrap()
+        String::from_utf8(encoded.body.whole().to_vec()).unwrap()
     }
 
     #[test]
     fn a_body_that_needs_no_change_is_the_clients_own() {
         let body = Bytes::from_static(br#"{ "model": "gpt-x", "max_tokens": 5 }"#);
         let encoded = rewrite(&body, &target("gpt-x", Some(5))).unwrap();
-        assert_eq!(encoded.body.as_ptr(), body.as_ptr());
+        assert_eq!(encoded.body.pieces()[0].as_ptr(), body.as_ptr());
         assert_eq!(encoded.max_output_tokens, Some(5));
     }
 

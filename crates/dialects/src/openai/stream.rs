@@ -36,6 +36,9 @@ struct Chunk<'a> {
 struct Choice<'a> {
     #[serde(borrow)]
     delta: Option<Message<'a>>,
+    /// Where a legacy completion has its text.
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
     #[serde(borrow)]
     finish_reason: Option<Text<'a>>,
 }
@@ -71,6 +74,9 @@ impl ChunkPass {
             let Ok(choice) = serde_json::from_str::<Choice<'_>>(raw.get()) else { continue };
             if let Some(delta) = &choice.delta {
                 delta.count(facts);
+            }
+            if let Some(text) = &choice.text {
+                facts.output.push(text.as_str());
             }
             if let Some(native) = choice.finish_reason.filter(|reason| !reason.0.is_empty()) {
                 note_finish(facts, native.as_str());

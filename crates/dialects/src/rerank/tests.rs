@@ -52,8 +52,9 @@ fn only_the_model_and_the_gateways_own_fields_change() {
     );
     let encoded = encode_rerank(&body, &TARGET).unwrap();
     assert_eq!(
-        encoded.body,
-        r#"{"model": "rerank-v5.0-pro", "query": "q",  "documents": ["a"], "top_n": 1, "novel": 1.0}"#
+        encoded.body.whole(),
+        br#"{"model": "rerank-v5.0-pro", "query": "q",  "documents": ["a"], "top_n": 1, "novel": 1.0}"#
+            .as_slice()
     );
     let elsewhere = Target { dialect: Dialect::AnthropicMessages, ..TARGET };
     assert_eq!(encode_rerank(&body, &elsewhere).unwrap_err().code(), "unsupported_dialect");

@@ -74,7 +74,7 @@ pub(super) fn rewrite_request(body: &Bytes, target: &Target<'_>) -> Result<Encod
         _ if OWN_FIELDS.contains(&key) => Some(Edit::Remove),
         _ => None,
     };
-    let body = members.rewrite(edit, &added).map_or_else(|| body.clone(), Bytes::from);
+    let body = members.respelled(body, edit, &added);
     Ok(Encoded { body, dropped: Vec::new(), headers: Vec::new(), max_output_tokens: limit })
 }
 
@@ -103,7 +103,8 @@ const ONLY_ANSWERED: [&str; 18] = [
 /// The request as a count of its input takes it.
 pub(super) fn rewrite_count(body: &Bytes, target: &Target<'_>) -> Result<Encoded, RequestError> {
     let mut encoded = rewrite_request(body, &Target { max_output_tokens: None, ..*target })?;
-    let members = Object::scan(utf8(&encoded.body)?);
+    let whole = encoded.body.whole();
+    let members = Object::scan(utf8(&whole)?);
     let remove = |key: &str, _: &str| {
         (ONLY_ANSWERED.contains(&key) || key == "user").then_some(Edit::Remove)
     };

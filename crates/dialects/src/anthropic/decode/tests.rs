@@ -18,7 +18,7 @@ fn target(model: &str, drop_params: bool) -> Target<'_> {
 fn sent(body: &Value, drop_params: bool) -> Result<(Value, Vec<String>), RequestError> {
     let body = Bytes::from(body.to_string());
     let encoded = encode_request(Dialect::AnthropicMessages, &body, &target("gpt-x", drop_params))?;
-    Ok((serde_json::from_slice(&encoded.body).unwrap(), encoded.dropped))
+    Ok((serde_json::from_slice(&encoded.body.whole()).unwrap(), encoded.dropped))
 }
 
 /// A conversation with everything that can be carried.
@@ -100,7 +100,7 @@ fn what_is_decoded_encodes_to_the_same_request_of_this_dialect() {
     let neutral = request(&text).unwrap();
     let target = Target { dialect: Dialect::AnthropicMessages, ..target("claude-opus-4-8", false) };
     let encoded = super::super::request::encode(&neutral, &target).unwrap();
-    let out: Value = serde_json::from_slice(&encoded.body).unwrap();
+    let out: Value = serde_json::from_slice(&encoded.body.whole()).unwrap();
     for member in
         ["max_tokens", "stream", "stop_sequences", "metadata", "tool_choice", "output_config"]
     {

@@ -15,7 +15,7 @@ fn encode(body: &Value, model: &str, drop_params: bool) -> Result<Encoded, Reque
 
 fn encoded(body: &Value) -> Value {
     let encoded = encode(body, "claude-opus-4-8", false).unwrap();
-    serde_json::from_slice(&encoded.body).unwrap()
+    serde_json::from_slice(&encoded.body.whole()).unwrap()
 }
 
 /// A request with one user message and these members.
@@ -212,7 +212,7 @@ fn reasoning_follows_the_generation_of_the_model() {
     ] {
         let body = with(json!({"reasoning_effort": effort, "max_completion_tokens": max_tokens}));
         let encoded = encode(&body, model, false).unwrap();
-        let out: Value = serde_json::from_slice(&encoded.body).unwrap();
+        let out: Value = serde_json::from_slice(&encoded.body.whole()).unwrap();
         assert_eq!(
             (&out["thinking"], &out["output_config"]),
             (&thinking, &output),
@@ -230,13 +230,13 @@ fn reasoning_follows_the_generation_of_the_model() {
 fn sampling_is_pinned_to_the_older_version_or_dropped_and_named() {
     let body = with(json!({"temperature": 0.20, "top_p": 1.0, "top_k": 5}));
     let older = encode(&body, "claude-sonnet-4-5", false).unwrap();
-    let out = String::from_utf8(older.body.to_vec()).unwrap();
+    let out = String::from_utf8(older.body.whole().to_vec()).unwrap();
     assert!(out.contains(r#""temperature":0.2,"top_p":1.0,"top_k":5"#), "{out}");
     assert_eq!(older.headers, [("anthropic-version", "2023-06-01".to_owned())]);
     let newer = encode(&body, "claude-opus-4-8", false).unwrap();
     assert_eq!(newer.dropped, ["temperature", "top_k"]);
     assert_eq!(newer.headers, [("anthropic-version", "2026-10-21".to_owned())]);
-    let out: Value = serde_json::from_slice(&newer.body).unwrap();
+    let out: Value = serde_json::from_slice(&newer.body.whole()).unwrap();
     assert_eq!((out.get("temperature"), out.get("top_p"), out.get("top_k")), (None, None, None));
 }
 

@@ -19,7 +19,7 @@ fn encode(from: Dialect, body: &Value, drop_params: bool) -> Result<Encoded, Req
 
 fn worded(body: &Value) -> (Value, Vec<String>) {
     let encoded = encode(Dialect::OpenaiChat, body, false).unwrap();
-    (serde_json::from_slice(&encoded.body).unwrap(), encoded.dropped)
+    (serde_json::from_slice(&encoded.body.whole()).unwrap(), encoded.dropped)
 }
 
 fn with(mut body: Value) -> Value {
@@ -97,7 +97,7 @@ fn reasoning_goes_back_as_it_came() {
             {"type": "tool_result", "tool_use_id": "t1", "content": "no", "is_error": true}]}],
         "tools": [{"name": "f", "input_schema": {"type": "object"}, "cache_control": {"type": "ephemeral"}}]});
     let encoded = encode(Dialect::AnthropicMessages, &body, false).unwrap();
-    let told: Value = serde_json::from_slice(&encoded.body).unwrap();
+    let told: Value = serde_json::from_slice(&encoded.body.whole()).unwrap();
     assert_eq!(
         told["messages"][1]["content"],
         json!([

@@ -17,7 +17,7 @@ fn encode(body: &Value, drop_params: bool) -> Result<Encoded, RequestError> {
 
 fn worded(body: &Value) -> (Value, Vec<String>) {
     let encoded = encode(body, false).unwrap();
-    (serde_json::from_slice(&encoded.body).unwrap(), encoded.dropped)
+    (serde_json::from_slice(&encoded.body.whole()).unwrap(), encoded.dropped)
 }
 
 fn with(mut body: Value) -> Value {

@@ -14,7 +14,7 @@ fn target(model: &str, drop_params: bool) -> Target<'_> {
 fn sent(body: Value, model: &str) -> Value {
     let body = Bytes::from(body.to_string());
     let encoded = encode_request(Dialect::OpenaiChat, &body, &target(model, false)).unwrap();
-    serde_json::from_slice(&encoded.body).unwrap()
+    serde_json::from_slice(&encoded.body.whole()).unwrap()
 }
 
 fn with(more: Value) -> Value {
@@ -164,7 +164,7 @@ fn the_lower_of_both_limits_is_sent_and_told() {
     {
         let body = Bytes::from(with(asked).to_string());
         let encoded = encode_request(Dialect::OpenaiChat, &body, &target("g", false)).unwrap();
-        let told: Value = serde_json::from_slice(&encoded.body).unwrap();
+        let told: Value = serde_json::from_slice(&encoded.body.whole()).unwrap();
         assert_eq!(told["generationConfig"]["maxOutputTokens"], limit);
         assert_eq!(encoded.max_output_tokens, Some(limit));
     }

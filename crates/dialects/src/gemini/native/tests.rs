@@ -10,7 +10,7 @@ fn rewritten(body: &str, limit: Option<u64>) -> (String, Option<u64>) {
     let dialect = Dialect::GeminiGenerate;
     let target = Target { dialect, model: "m", max_output_tokens: limit, drop_params: false };
     let encoded = request(&Bytes::copy_from_slice(body.as_bytes()), &target).unwrap();
-    (String::from_utf8(encoded.body.to_vec()).unwrap(), encoded.max_output_tokens)
+    (String::from_utf8(encoded.body.whole().to_vec()).unwrap(), encoded.max_output_tokens)
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_request_and_an_answer_that_need_no_change_are_the_bytes_themselves() {
     let body = Bytes::from_static(br#"{ "contents":[] }"#);
     let dialect = Dialect::GeminiGenerate;
     let target = Target { dialect, model: "m", max_output_tokens: None, drop_params: false };
-    assert_eq!(request(&body, &target).unwrap().body.as_ptr(), body.as_ptr());
+    assert_eq!(request(&body, &target).unwrap().body.pieces()[0].as_ptr(), body.as_ptr());
     let answer = Bytes::from_static(
         br#"{"candidates":[{"finishReason":"STOP","new":1.0}],"usageMetadata":{"promptTokenCount":3},"modelVersion":"gemini-x"}"#,
     );

@@ -13,7 +13,7 @@ fn target(model: &str, drop_params: bool) -> Target<'_> {
 fn worded(body: &Value, drop_params: bool) -> Result<(Value, Vec<String>), RequestError> {
     let body = body.to_string();
     let encoded = encode(&decode::request(&body).unwrap(), &target("other", drop_params))?;
-    Ok((serde_json::from_slice(&encoded.body).unwrap(), encoded.dropped))
+    Ok((serde_json::from_slice(&encoded.body.whole()).unwrap(), encoded.dropped))
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn the_limit_goes_where_the_model_takes_it_and_policy_lowers_it() {
         let body = r#"{"messages":[{"role":"user","content":"x"}],"max_tokens":90}"#;
         let limited = Target { max_output_tokens: Some(9), ..target(model, false) };
         let encoded = encode(&decode::request(body).unwrap(), &limited).unwrap();
-        let out: Value = serde_json::from_slice(&encoded.body).unwrap();
+        let out: Value = serde_json::from_slice(&encoded.body.whole()).unwrap();
         assert_eq!((&out[name], encoded.max_output_tokens), (&json!(9), Some(9)));
     }
 }

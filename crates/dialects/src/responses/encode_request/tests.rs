@@ -17,7 +17,7 @@ fn worded(body: &Value, model: &str, drop: bool) -> Result<(Value, Vec<String>),
     };
     let body = body.to_string();
     let encoded = encode(&decode_request::request(&body).unwrap(), &target)?;
-    Ok((serde_json::from_slice(&encoded.body).unwrap(), encoded.dropped))
+    Ok((serde_json::from_slice(&encoded.body.whole()).unwrap(), encoded.dropped))
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn sealed_reasoning_goes_back_where_it_came_from_and_no_other() {
     };
     let own = ChatRequest { turns: vec![turn(pack("rs_1", "gA=="))], ..ChatRequest::default() };
     let encoded = encode(&own, &target).unwrap();
-    let out: Value = serde_json::from_slice(&encoded.body).unwrap();
+    let out: Value = serde_json::from_slice(&encoded.body.whole()).unwrap();
     assert_eq!(
         out["input"][0],
         json!({"type": "reasoning", "id": "rs_1", "encrypted_content": "gA==",

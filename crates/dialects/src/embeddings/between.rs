@@ -1,0 +1,272 @@
+//! Embeddings between dialects: the texts a client wants embedded, in words of whichever provider its
+//! route leads to, and that provider's vectors in the client's.
+//!
+//! Where both speak alike, bytes pass through but for what policy must change.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use events::Dialect;
+use serde::Serialize;
+
+use super::{
+    EmbeddingsPeek, embeddings_path, encode_embeddings, has_embeddings, transcode_embeddings,
+};
+use crate::cohere::embed as cohere;
+use crate::gemini::{
+    EmbedRequest, decode_embed_request, decode_vectors, embed_path, encode_embed_reply,
+    encode_vectors as encode_contents, read_vectors, rewrite_vectors,
+};
+use crate::json::{Object, append, plain_text, text_of, whole};
+use crate::own::{OWN_FIELDS, with_cost};
+use crate::path::Verb;
+use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
+use crate::request::{Encoded, Losses, Peek, RequestError, Target, utf8};
+use crate::tokens::estimate_text_tokens;
+use crate::vectors::{VectorFormat, told};
+
+/// How a client asks for vectors, and is told them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VectorShape {
+    /// As most providers of embeddings do: a list of texts.
+    List(VectorFormat),
+    /// As contents of the dialect whose requests name the operation in their path.
+    Contents(Verb),
+}
+
+/// Vectors that were asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VectorsAsked<'a> {
+    /// How the client is told them.
+    pub shape: VectorShape,
+    /// Model they were asked of, told where the provider names none.
+    pub model: &'a str,
+    /// Input tokens, an estimate told where the provider counts none.
+    pub estimated_tokens: u64,
+}
+
+impl VectorShape {
+    /// Whether a provider takes this shape as it is.
+    const fn is_native(self, dialect: Dialect) -> bool {
+        match self {
+            VectorShape::List(_) => has_embeddings(dialect),
+            VectorShape::Contents(_) => matches!(dialect, Dialect::GeminiGenerate),
+        }
+    }
+}
+
+/// Reads what routing needs of a request whose path names the model and the operation.
+///
+/// # Errors
+/// The body is no such request, holds no text, or more than text.
+pub fn peek_contents(verb: Verb, model: &str, body: &[u8]) -> Result<EmbeddingsPeek, RequestError> {
+    let request = decode_embed_request(verb, body)?;
+    let tokens = request.inputs.iter().map(|text| estimate_text_tokens(text));
+    Ok(EmbeddingsPeek {
+        peek: Peek { model: model.to_owned(), choices: 1, ..Peek::default() },
+        format: VectorFormat::Float,
+        inputs: request.inputs.len(),
+        estimated_tokens: tokens.fold(0, u64::saturating_add),
+    })
+}
+
+/// Words a client's request for vectors for a target.
+///
+/// # Errors
+/// The body is no such request, or asks for what the target cannot be asked and the route does not
+/// drop parameters.
+pub fn encode_vectors(
+    shape: VectorShape,
+    body: &Bytes,
+    target: &Target<'_>,
+) -> Result<Encoded, RequestError> {
+    if shape.is_native(target.dialect) {
+        return match shape {
+            VectorShape::List(_) => encode_embeddings(target.dialect, body, target),
+            VectorShape::Contents(_) => rewrite_vectors(body, target),
+        };
+    }
+    let mut losses = Losses::new(target.drop_params);
+    let mut request = match shape {
+        VectorShape::List(_) => texts(body, &mut losses)?,
+        VectorShape::Contents(verb) => decode_embed_request(verb, body)?,
+    };
+    let of_task = match shape {
+        VectorShape::List(_) => "input_type",
+        VectorShape::Contents(_) => "taskType",
+    };
+    let body = match target.dialect {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+            if request.task.is_some() {
+                losses.lose(of_task, "it embeds for every use alike")?;
+            }
+            request.to_embeddings(target.model)
+        }
+        Dialect::GeminiGenerate => {
+            request.task = request.task.map(|task| task_type(&task).into_owned());
+            encode_contents(&request, target.model)?
+        }
+        Dialect::CohereChat => to_cohere(&request, target.model, of_task, &mut losses)?,
+        Dialect::AnthropicMessages | Dialect::BedrockConverse => {
+            let why = format!("a provider that speaks {} is asked for no vectors", target.dialect);
+            return Err(RequestError::unsupported("model", why));
+        }
+    };
+    let dropped = losses.into_names();
+    Ok(Encoded { body: body.into(), dropped, headers: Vec::new(), max_output_tokens: None })
+}
+
+fn to_cohere(
+    request: &EmbedRequest,
+    model: &str,
+    of_task: &str,
+    losses: &mut Losses,
+) -> Result<Bytes, RequestError> {
+    if request.inputs.len() > cohere::INPUTS_MAX {
+        let why = format!("it embeds at most {} texts at once", cohere::INPUTS_MAX);
+        return Err(RequestError::unsupported("input", why));
+    }
+    if cohere::purpose(request.task.as_deref()).is_none() {
+        losses.lose(of_task, "it does not embed for this use")?;
+    }
+    Ok(cohere::encode(&cohere::Texts {
+        model,
+        inputs: &request.inputs,
+        task: request.task.as_deref(),
+        dimensions: request.dimensions,
+    }))
+}
+
+/// What vectors are for, in the words of the dialect that speaks of a `taskType`.
+fn task_type(task: &str) -> Cow<'_, str> {
+    match task.to_ascii_lowercase().as_str() {
+        "query" | "search_query" => Cow::Borrowed("RETRIEVAL_QUERY"),
+        "document" | "search_document" | "passage" => Cow::Borrowed("RETRIEVAL_DOCUMENT"),
+        _ => Cow::Owned(task.to_ascii_uppercase()),
+    }
+}
+
+/// The texts of a request that lists them.
+fn texts(body: &Bytes, losses: &mut Losses) -> Result<EmbedRequest, RequestError> {
+    let text = utf8(body)?;
+    serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|e| RequestError::malformed(&e))?;
+    let members = Object::scan(text)
+        .ok_or_else(|| RequestError::invalid("body", "it must be one JSON object"))?;
+    let mut request = EmbedRequest::default();
+    for (key, json) in members.iter() {
+        match key {
+            "model" | "encoding_format" | "metadata" => {}
+            "input" => request.inputs = inputs(json)?,
+            "dimensions" => request.dimensions = whole(json),
+            "input_type" => request.task = plain_text(json),
+            "user" => losses.note("user"),
+            _ if OWN_FIELDS.contains(&key) => {}
+            other => losses.lose(other, "its embeddings have no such parameter")?,
+        }
+    }
+    if request.inputs.is_empty() {
+        return Err(RequestError::missing("input"));
+    }
+    Ok(request)
+}
+
+fn inputs(json: &str) -> Result<Vec<String>, RequestError> {
+    if let Ok(one) = serde_json::from_str::<String>(json) {
+        return Ok(vec![one]);
+    }
+    serde_json::from_str::<crate::json::List<String>>(json)
+        .map(|list| list.0)
+        .map_err(|_| RequestError::unsupported("input", "it takes texts, not tokens"))
+}
+
+/// Path of the operation at a provider, below the same base URL as [`crate::endpoint_path`].
+pub fn vectors_path(shape: VectorShape, dialect: Dialect, model: &str) -> Cow<'static, str> {
+    match (dialect, shape) {
+        (Dialect::GeminiGenerate, VectorShape::Contents(verb)) => embed_path(verb, model),
+        (Dialect::GeminiGenerate, VectorShape::List(_)) => {
+            embed_path(Verb::BatchEmbedContents, model)
+        }
+        (Dialect::CohereChat, _) => Cow::Owned(cohere::PATH.to_owned()),
+        _ => Cow::Owned(embeddings_path().to_owned()),
+    }
+}
+
+/// Words a provider's vectors (status 2xx) for the client. The facts know only what the provider told.
+///
+/// # Errors
+/// The body is an error in spite of its status, or holds no vectors.
+pub fn transcode_vectors(
+    from: Dialect,
+    asked: &VectorsAsked<'_>,
+    body: &Bytes,
+    context: &ReplyContext,
+) -> Result<Reply, ReplyError> {
+    let shape = asked.shape;
+    if let VectorShape::List(format) = shape
+        && has_embeddings(from)
+    {
+        return transcode_embeddings(body, format, context);
+    }
+    let garbage = |what: &str| ReplyError::Garbage(what.to_owned());
+    let text = std::str::from_utf8(body).map_err(|_| garbage("it is not UTF-8"))?;
+    let mut facts = Facts::default();
+    let vectors = match from {
+        Dialect::GeminiGenerate => decode_vectors(text, &mut facts)?,
+        Dialect::CohereChat => cohere::decode(text, &mut facts)?,
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+            let list = transcode_embeddings(body, VectorFormat::Float, context)?;
+            facts = list.facts;
+            read_vectors(&list.body).ok_or_else(|| garbage("its vectors are no numbers"))?
+        }
+        Dialect::AnthropicMessages | Dialect::BedrockConverse => {
+            return Err(garbage("this dialect tells no vectors"));
+        }
+    };
+    let body = match shape {
+        VectorShape::Contents(_) if from == Dialect::GeminiGenerate => body.clone(),
+        VectorShape::Contents(verb) => encode_embed_reply(verb, &vectors),
+        VectorShape::List(format) => list(&vectors, format, &facts, asked, context),
+    };
+    Ok(Reply { body, facts })
+}
+
+/// Vectors as a list.
+fn list(
+    vectors: &[Vec<f32>],
+    format: VectorFormat,
+    facts: &Facts,
+    asked: &VectorsAsked<'_>,
+    context: &ReplyContext,
+) -> Bytes {
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        object: &'static str,
+        index: usize,
+        embedding: &'a serde_json::value::RawValue,
+    }
+    let told_usage = facts.usage.as_ref();
+    let tokens = told_usage.map_or(asked.estimated_tokens, |told| told.meters.input_tokens());
+    let usage = format!(r#"{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}"#);
+    let cost = told_usage.and_then(|usage| (context.cost)(usage));
+    let usage = cost.and_then(|cost| with_cost(&usage, cost)).unwrap_or(usage);
+    let mut out = Vec::from(&br#"{"object":"list","data":["#[..]);
+    for (index, vector) in vectors.iter().enumerate() {
+        let Ok(embedding) = serde_json::value::RawValue::from_string(told(vector, format)) else {
+            continue;
+        };
+        if index > 0 {
+            out.push(b',');
+        }
+        append(&mut out, &Entry { object: "embedding", index, embedding: &embedding });
+    }
+    let model = context.model_shown.as_deref().or(facts.model.as_deref()).unwrap_or(asked.model);
+    out.extend_from_slice(b"],\"model\":");
+    out.extend_from_slice(text_of(model).as_bytes());
+    out.extend_from_slice(b",\"usage\":");
+    out.extend_from_slice(usage.as_bytes());
+    out.push(b'}');
+    out.into()
+}
+
+#[cfg(test)]
+mod tests;
