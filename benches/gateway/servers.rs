@@ -101,7 +101,7 @@ fn start_gateway(directory: &Path, provider: SocketAddr, budgets: &str) -> Resul
     let folder = directory.display();
     let text = format!(
         "[organisation]\nslug = \"bench\"\n[server]\ngateway = \"{address}\"\nconsole = \"{console}\"\n\
-         threads = 2\n[storage]\ndata_dir = \"{folder}/data\"\n[telemetry]\nlog = \"error\"\n\
+         threads = 2\nwork_stealing = false\n[storage]\ndata_dir = \"{folder}/data\"\n[telemetry]\nlog = \"error\"\n\
          [[provider]]\nname = \"openai\"\nbase_url = \"http://{provider}/v1\"\n\
          api_key = \"file:{folder}/key\"\n[[route]]\nname = \"gpt-5.4-mini\"\n\
          targets = [{{ provider = \"openai\", model = \"gpt-5.4-mini\" }}]\n\

@@ -13,9 +13,10 @@ use crate::accounting::Accounting;
 use crate::call::Call;
 use crate::engine::Engine;
 use crate::failure::Failure;
+use crate::inbound::Work;
 use crate::leases::ROUNDS_MAX;
 use crate::ledger::Ledger;
-use crate::quote::{Ask, quote};
+use crate::quote::{Ask, quote, quote_searches};
 use crate::telemetry;
 use crate::upstream::Upstream;
 
@@ -38,6 +39,24 @@ impl Engine {
         (target, upstream): (&Target, &Upstream),
     ) -> Result<Held, Failure> {
         let quote = self.quote(ledger, call, (target, upstream));
+        let reservation = self.hold(ledger, call, target, quote.as_ref()).await?;
+        let assumed = quote.map(|quote| quote.output_tokens_max);
+        let unlimited = assumed.filter(|_| call.peek.max_output_tokens.is_none());
+        let needed = reservation.hold().output_tokens_max.or(unlimited);
+        let output_tokens_max = needed.filter(|_| reservation.is_guarded());
+        let remaining = reservation.remaining();
+        Ok(Held { reservation, output_tokens_max, remaining })
+    }
+
+    /// Holds what a quote says in every budget that covers the request; without a quote the model has
+    /// no price.
+    pub(crate) async fn hold(
+        &self,
+        ledger: &mut Ledger,
+        call: &Call,
+        target: &Target,
+        quote: Option<&Quote>,
+    ) -> Result<Reservation, Failure> {
         let key = &call.who.key;
         let spender = Spender {
             team: &key.team,
@@ -47,23 +66,18 @@ impl Engine {
             customer: call.who.customer.as_deref(),
             model: &target.model,
         };
-        let admission = Admission { spender, at: ledger.received, quote: quote.as_ref() };
-        let treasury = &self.accounting.treasury;
-        let admitted = match treasury.admit(&admission, self.accounting.clock.now()) {
+        let admission = Admission { spender, at: ledger.received, quote };
+        let Accounting { treasury, clock, .. } = &*self.accounting;
+        let admitted = match treasury.admit(&admission, clock.now()) {
             Err(Refusal::Short) => self.wait_for_lease(ledger, call, &admission).await,
             admitted => admitted,
         };
         let denied_status = self.options.budget_denied_status;
         let reservation = admitted.map_err(|refusal| Failure::refused(&refusal, denied_status))?;
-        let assumed = quote.map(|quote| quote.output_tokens_max);
-        let unlimited = assumed.filter(|_| call.peek.max_output_tokens.is_none());
-        let needed = reservation.hold().output_tokens_max.or(unlimited);
-        let output_tokens_max = needed.filter(|_| reservation.is_guarded());
-        let remaining = reservation.remaining();
         if treasury.runs_low() {
             self.leases.hurry();
         }
-        Ok(Held { reservation, output_tokens_max, remaining })
+        Ok(reservation)
     }
 
     fn quote(
@@ -81,7 +95,12 @@ impl Engine {
             choices: u64::from(call.peek.choices.max(1)),
             kind: (call.who.key.id, call.plan.route.name.as_str()),
         };
-        quote(&call.in_force.prices, &self.accounting.outputs, &ask)
+        match call.work {
+            Work::Rerank { searches } => quote_searches(&call.in_force.prices, searches, &ask),
+            Work::Chat | Work::Completions | Work::Embeddings { .. } => {
+                quote(&call.in_force.prices, &self.accounting.outputs, &ask)
+            }
+        }
     }
 
     /// Asks for a longer lease and tries again; without an answer in time each budget decides what

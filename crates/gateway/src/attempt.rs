@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use events::ErrorClass;
+use events::{Dialect, ErrorClass};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -16,6 +16,8 @@ use crate::upstream::{Connected, Outgoing, Upstream};
 
 /// Content types of streams: events, or the frames of one cloud.
 const STREAMS: [&str; 2] = ["text/event-stream", "application/vnd.amazon.eventstream"];
+/// Headers in which providers name a request.
+const REQUEST_IDS: [&str; 3] = ["x-request-id", "request-id", "x-amzn-requestid"];
 /// Longest error body read for its message, bytes.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// Longest wait for the rest of an error body.
@@ -44,6 +46,13 @@ impl Answering {
             true => upstream.release(self.session, &self.peer).await,
             false => self.discard(upstream).await,
         }
+    }
+
+    /// What its header calls the error, where the provider's dialect names errors there.
+    fn error_type(&self, dialect: Dialect) -> Option<String> {
+        let name = dialects::error_type_header(dialect)?;
+        let value = self.session.response_header()?.headers.get(name)?.to_str().ok()?;
+        Some(dialects::error_type(dialect, value).to_owned()).filter(|name| !name.is_empty())
     }
 
     /// Ends it as it is.
@@ -159,7 +168,10 @@ async fn write(
 ) -> pingora_error::Result<()> {
     let is_h2 = matches!(session, HttpSession::H2(_));
     session.write_request_header(upstream.header(is_h2, request)?).await?;
-    session.write_request_body(request.encoded.body.clone(), true).await?;
+    let pieces = request.encoded.body.pieces();
+    for (at, piece) in pieces.iter().enumerate() {
+        session.write_request_body(piece.clone(), at + 1 == pieces.len()).await?;
+    }
     session.finish_request_body().await
 }
 
@@ -174,7 +186,7 @@ fn is_unheard(error: &pingora_error::Error) -> bool {
     !is_garbage && read.is_none_or(|bytes| bytes == 0)
 }
 
-fn answering(session: HttpSession, peer: HttpPeer, is_whole: bool) -> Option<Answering> {
+pub(crate) fn answering(session: HttpSession, peer: HttpPeer, is_whole: bool) -> Option<Answering> {
     let header = session.response_header()?;
     let text = |name: &str| header.headers.get(name).and_then(|value| value.to_str().ok());
     let limits = header.headers.iter().filter_map(|(name, value)| {
@@ -189,12 +201,17 @@ fn answering(session: HttpSession, peer: HttpPeer, is_whole: bool) -> Option<Ans
             STREAMS.iter().any(|stream| kind.starts_with(stream))
         }),
         retry_after_s: text("retry-after").and_then(|seconds| seconds.parse().ok()),
-        request_id: text("x-request-id").or_else(|| text("request-id")).map(str::to_owned),
+        request_id: REQUEST_IDS.into_iter().find_map(text).map(str::to_owned),
         limits: limits.collect(),
         is_whole,
         session,
         peer,
     })
+}
+
+/// Whether the provider's dialect names errors beside their words.
+fn names_errors(upstream: &Upstream) -> bool {
+    dialects::error_type_header(upstream.provider.dialect).is_some()
 }
 
 /// Reads a provider's error and gives the connection back, so that a failing provider does not cost
@@ -213,7 +230,10 @@ pub(crate) async fn read_error(mut answering: Answering, upstream: &Upstream) ->
         }
     };
     let complete = timeout(ERROR_TIME_MAX, reading).await.unwrap_or(false);
-    let error = dialects::decode_error(upstream.provider.dialect, answering.status, &body);
+    let mut error = dialects::decode_error(upstream.provider.dialect, answering.status, &body);
+    // Where a header names the error, the body often does not.
+    error.kind = answering.error_type(upstream.provider.dialect).or(error.kind);
+    error.code = error.code.or_else(|| error.kind.clone().filter(|_| names_errors(upstream)));
     if matches!(error.status, 401..=403) {
         let provider = upstream.provider.name.as_str();
         tracing::warn!(provider, status = error.status, "provider refused the credential");
@@ -239,7 +259,7 @@ pub(crate) fn late(upstream: &Upstream) -> Halt {
     Halt::Failed(failure, Billable::Answer)
 }
 
-fn unreachable(upstream: &Upstream, reason: &str) -> Halt {
+pub(crate) fn unreachable(upstream: &Upstream, reason: &str) -> Halt {
     let message = format!("provider `{}` cannot be reached: {reason}", upstream.provider.name);
     let failure =
         Failure::upstream(ErrorClass::UpstreamConnect, 502, "upstream_unreachable", message);

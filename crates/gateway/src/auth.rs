@@ -10,8 +10,11 @@ use units::UnixMicros;
 use crate::failure::Failure;
 
 /// Headers that may carry a key, besides `Authorization`.
-const KEY_HEADERS: [&str; 5] =
+pub(crate) const KEY_HEADERS: [&str; 5] =
     ["x-api-key", "api-key", "x-goog-api-key", "x-litellm-api-key", "x-bf-vk"];
+
+/// What a WebSocket protocol that carries a key begins with.
+pub(crate) const KEY_PROTOCOL: &str = dialects::REALTIME_KEY_PROTOCOL;
 
 /// The key a request was sent with.
 pub(crate) fn authenticate(
@@ -39,8 +42,14 @@ fn credential(down: &ServerSession) -> Option<&str> {
         let (scheme, secret) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(secret)
     });
+    // A browser's WebSocket can send no header but the protocols it speaks.
+    let protocol = || {
+        let offered = text("sec-websocket-protocol")?.split(',');
+        offered.map(str::trim).find_map(|name| name.strip_prefix(KEY_PROTOCOL))
+    };
     bearer
         .or_else(|| KEY_HEADERS.iter().find_map(|name| text(name)))
+        .or_else(protocol)
         .map(str::trim)
         .filter(|secret| !secret.is_empty())
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialects::{Framing, PathModel, Peek, ReplyContext, StreamTranscoder, Usage};
+use dialects::{
+    Framing, PathModel, Peek, Reply, ReplyContext, ReplyError, StreamTranscoder, Usage,
+    VectorsAsked,
+};
 use events::{Dialect, ErrorClass};
 use pingora_core::protocols::http::ServerSession;
 use policy::{Key, OnClientGone, Plan, Target};
@@ -116,7 +119,9 @@ impl Engine {
             Work::Chat => {
                 dialects::encode_request_at(call.dialect, call.path.as_ref(), &call.body, &wanted)
             }
-            Work::Embeddings(_) => dialects::encode_embeddings(call.dialect, &call.body, &wanted),
+            Work::Completions => dialects::encode_completion(&call.body, &wanted),
+            Work::Embeddings { shape, .. } => dialects::encode_vectors(shape, &call.body, &wanted),
+            Work::Rerank { .. } => dialects::encode_rerank(&call.body, &wanted),
         };
         let mut encoded = encoded.map_err(|error| Failure::request(&error))?;
         if upstream.provider.dialect == call.dialect {
@@ -126,7 +131,7 @@ impl Engine {
         let mut copy = self.memory.share();
         copy.grow(encoded.body.len())?;
         let clamp = reservation.hold().output_tokens_max;
-        ledger.open(Opening {
+        let opening = Opening {
             slot,
             reservation,
             pricing: Pricing {
@@ -139,7 +144,8 @@ impl Engine {
             dropped_params: encoded.dropped.clone(),
             reason,
             body: call.body.clone(),
-        })?;
+        };
+        ledger.open_as(opening, call.work.metering())?;
         if let Some(filling) = &mut ledger.filling {
             filling.begin(output_tokens_max.is_some());
         }
@@ -150,9 +156,13 @@ impl Engine {
         let turn = Turn { engine: self, upstream, call, target, headers, deadline };
         let path = match call.work {
             Work::Chat => dialects::endpoint_path(wanted.dialect, wanted.model, call.peek.stream),
-            Work::Embeddings(_) => Cow::Owned(dialects::embeddings_path().to_owned()),
+            Work::Completions => Cow::Owned(dialects::completions_path().to_owned()),
+            Work::Embeddings { shape, .. } => {
+                dialects::vectors_path(shape, wanted.dialect, wanted.model)
+            }
+            Work::Rerank { .. } => Cow::Owned(dialects::rerank_path().to_owned()),
         };
-        turn.run(client, Outgoing { encoded, path }, copy).await
+        turn.run(client, Outgoing { encoded, path, head: None }, copy).await
     }
 
     /// What the answer's headers say of the attempt.
@@ -239,10 +249,7 @@ impl Turn<'_> {
         self.headers.extend(limits.into_iter().map(|(name, value)| (name.into(), value)));
         if !self.call.peek.stream {
             let (watch, from) = (self.watch_client(), self.upstream.provider.dialect);
-            let translate = |body: &Bytes| match self.call.work {
-                Work::Chat => dialects::transcode_reply(from, self.call.dialect, body, &context),
-                Work::Embeddings(format) => dialects::transcode_embeddings(body, format, &context),
-            };
+            let translate = |body: &Bytes| self.translate(from, body, &context);
             let body = plain::read(client, self.upstream, answering, watch, translate).await?;
             self.mark_first_byte(client.ledger);
             return Ok(Answer::Plain(body));
@@ -252,6 +259,26 @@ impl Turn<'_> {
             return Err(garbage(self.upstream, "did not answer with a stream"));
         }
         self.take_stream(client, answering, context).await
+    }
+
+    /// A complete answer in the client's words.
+    fn translate(
+        &self,
+        from: Dialect,
+        body: &Bytes,
+        context: &ReplyContext,
+    ) -> Result<Reply, ReplyError> {
+        match self.call.work {
+            Work::Chat | Work::Completions => {
+                dialects::transcode_reply(from, self.call.dialect, body, context)
+            }
+            Work::Embeddings { shape, tokens } => {
+                let model = self.target.model.as_str();
+                let asked = VectorsAsked { shape, model, estimated_tokens: tokens };
+                dialects::transcode_vectors(from, &asked, body, context)
+            }
+            Work::Rerank { .. } => dialects::transcode_rerank(body, context),
+        }
     }
 
     async fn take_stream(
@@ -330,7 +357,10 @@ impl Turn<'_> {
 
     fn context(&self, ledger: &Ledger) -> ReplyContext {
         ReplyContext {
-            model_shown: None,
+            // Clients expect a name where some providers give none.
+            model_shown: (!dialects::tells_model(self.upstream.provider.dialect))
+                .then(|| self.target.model.clone()),
+            answer_id: Some(ledger.request_id.to_string()),
             wants_usage: self.call.peek.wants_usage,
             cost: Arc::new(self.pricer(ledger.received)),
             created_unix_s: u64::try_from(ledger.received.get() / 1_000_000).unwrap_or_default(),

@@ -1,8 +1,9 @@
 //! A connection that sends a request's head and body together.
 //!
-//! Pingora flushes after the head and again after the body: two system calls, two packets, and a
-//! provider woken twice for every small request. The flush after the head is held back here until
-//! something more is written or an answer is waited for. This file must never know what is written.
+//! Pingora writes to a plain connection without a buffer, and flushes after the head and again after the
+//! body: two system calls, two packets, and a provider woken twice for every small request. Writes are
+//! gathered here, and the flush after the head is held back until something more is written or an answer
+//! is waited for. This file must never know what is written.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,7 +15,10 @@ use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
     Stream, TimingDigest, UniqueID, UniqueIDType, raw_connect::ProxyDigest,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
+
+/// Most that is gathered, bytes: a head with a small body. What is larger goes through as it comes.
+const GATHERED_BYTES_MAX: usize = 4 << 10;
 
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,16 +31,17 @@ enum Phase {
     Open,
 }
 
-/// The connection. What is held back lies in the buffer of the connection below.
+/// The connection.
 #[derive(Debug)]
 pub(crate) struct Corked {
-    stream: Stream,
+    stream: BufWriter<Stream>,
     phase: Phase,
 }
 
 impl Corked {
     /// A connection nothing was sent on yet.
     pub(crate) fn new(stream: Stream) -> Self {
+        let stream = BufWriter::with_capacity(GATHERED_BYTES_MAX, stream);
         Self { stream, phase: Phase::Head }
     }
 }
@@ -113,68 +118,68 @@ impl AsyncRead for Corked {
 #[async_trait]
 impl Shutdown for Corked {
     async fn shutdown(&mut self) {
-        self.stream.shutdown().await;
+        self.stream.get_mut().shutdown().await;
     }
 }
 
 impl UniqueID for Corked {
     fn id(&self) -> UniqueIDType {
-        self.stream.id()
+        self.stream.get_ref().id()
     }
 }
 
 impl Ssl for Corked {
     fn get_ssl(&self) -> Option<&TlsRef> {
-        self.stream.get_ssl()
+        self.stream.get_ref().get_ssl()
     }
 
     fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.stream.get_ssl_digest()
+        self.stream.get_ref().get_ssl_digest()
     }
 
     fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.stream.selected_alpn_proto()
+        self.stream.get_ref().selected_alpn_proto()
     }
 }
 
 impl GetTimingDigest for Corked {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.stream.get_timing_digest()
+        self.stream.get_ref().get_timing_digest()
     }
 
     fn get_read_pending_time(&self) -> std::time::Duration {
-        self.stream.get_read_pending_time()
+        self.stream.get_ref().get_read_pending_time()
     }
 
     fn get_write_pending_time(&self) -> std::time::Duration {
-        self.stream.get_write_pending_time()
+        self.stream.get_ref().get_write_pending_time()
     }
 }
 
 impl GetProxyDigest for Corked {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.stream.get_proxy_digest()
+        self.stream.get_ref().get_proxy_digest()
     }
 
     fn set_proxy_digest(&mut self, digest: ProxyDigest) {
-        self.stream.set_proxy_digest(digest);
+        self.stream.get_mut().set_proxy_digest(digest);
     }
 }
 
 impl GetSocketDigest for Corked {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.stream.get_socket_digest()
+        self.stream.get_ref().get_socket_digest()
     }
 
     fn set_socket_digest(&mut self, digest: SocketDigest) {
-        self.stream.set_socket_digest(digest);
+        self.stream.get_mut().set_socket_digest(digest);
     }
 }
 
 #[async_trait]
 impl Peek for Corked {
     async fn try_peek(&mut self, buffer: &mut [u8]) -> std::io::Result<bool> {
-        self.stream.try_peek(buffer).await
+        self.stream.get_mut().try_peek(buffer).await
     }
 }
 
@@ -191,16 +196,16 @@ mod tests {
         String::from_utf8_lossy(&buffer[..length]).into_owned()
     }
 
-    /// A connection that gathers writes until they are flushed, as Pingora's do.
+    /// A connection that sends each write at once, as Pingora's plain ones do.
     fn connection() -> (Corked, tokio::io::DuplexStream) {
         let (near, far) = duplex(256);
-        (Corked::new(Box::new(Gathering(tokio::io::BufWriter::new(near)))), far)
+        (Corked::new(Box::new(Direct(near))), far)
     }
 
     #[derive(Debug)]
-    struct Gathering(tokio::io::BufWriter<tokio::io::DuplexStream>);
+    struct Direct(tokio::io::DuplexStream);
 
-    impl AsyncWrite for Gathering {
+    impl AsyncWrite for Direct {
         fn poll_write(
             mut self: Pin<&mut Self>,
             context: &mut Context<'_>,
@@ -224,7 +229,7 @@ mod tests {
         }
     }
 
-    impl AsyncRead for Gathering {
+    impl AsyncRead for Direct {
         fn poll_read(
             mut self: Pin<&mut Self>,
             context: &mut Context<'_>,
@@ -235,31 +240,31 @@ mod tests {
     }
 
     #[async_trait]
-    impl Shutdown for Gathering {
+    impl Shutdown for Direct {
         async fn shutdown(&mut self) {}
     }
-    impl UniqueID for Gathering {
+    impl UniqueID for Direct {
         fn id(&self) -> UniqueIDType {
             0
         }
     }
-    impl Ssl for Gathering {}
-    impl GetTimingDigest for Gathering {
+    impl Ssl for Direct {}
+    impl GetTimingDigest for Direct {
         fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
             Vec::new()
         }
     }
-    impl GetProxyDigest for Gathering {
+    impl GetProxyDigest for Direct {
         fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
             None
         }
     }
-    impl GetSocketDigest for Gathering {
+    impl GetSocketDigest for Direct {
         fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
             None
         }
     }
-    impl Peek for Gathering {}
+    impl Peek for Direct {}
 
     #[tokio::test]
     async fn a_head_leaves_together_with_its_body_on_every_call_of_a_connection() {

@@ -80,7 +80,7 @@ impl Engine {
         let mut encoded = dialects::encode_count_request(body, &wanted).ok()?;
         encoded.headers.extend(passed_headers(down, asked.dialect));
         let deadline = Instant::now() + COUNT_TIME_MAX;
-        let request = Outgoing { encoded, path };
+        let request = Outgoing { encoded, path, head: None };
         let mut answering = exchange(down, upstream, &request, deadline, false).await.ok()?;
         let is_told = (200..300).contains(&answering.status);
         let Ok(Ok(answer)) =

@@ -78,7 +78,16 @@ impl Engine {
             Ok(asked) => match asked.operation {
                 Operation::Models => self.models(down, ledger, &asked).await,
                 Operation::CountTokens => self.count_tokens(down, ledger, &asked).await,
-                Operation::Chat | Operation::Embeddings => self.chat(down, ledger, &asked).await,
+                // On the heap: other requests carry nothing of it.
+                Operation::Realtime => Box::pin(self.realtime(down, ledger)).await,
+                // On the heap, as well.
+                Operation::Media(_) | Operation::Pass => {
+                    Box::pin(self.pass(down, ledger, &asked)).await
+                }
+                Operation::Chat
+                | Operation::Completions
+                | Operation::Embeddings
+                | Operation::Rerank => self.chat(down, ledger, &asked).await,
             },
             Err(failure) => Err(failure),
         };
@@ -239,7 +248,7 @@ pub(crate) fn passed_headers(
 }
 
 /// What the client and its body say about the request.
-fn describe(event: &mut UsageEvent, down: &ServerSession, peek: &Peek, key: &Key) {
+pub(crate) fn describe(event: &mut UsageEvent, down: &ServerSession, peek: &Peek, key: &Key) {
     let mut claims = Claims::default();
     for (name, value) in &down.req_header().headers {
         if let Ok(value) = value.to_str() {
@@ -278,7 +287,7 @@ pub(crate) fn require_json(down: &ServerSession) -> Result<(), Failure> {
     }
 }
 
-fn stopping() -> Failure {
+pub(crate) fn stopping() -> Failure {
     Failure {
         retry_after_s: Some(1),
         ..Failure::new(
@@ -290,7 +299,7 @@ fn stopping() -> Failure {
     }
 }
 
-fn too_late() -> Failure {
+pub(crate) fn too_late() -> Failure {
     Failure::new(
         ErrorClass::UpstreamTimeout,
         504,
@@ -300,7 +309,7 @@ fn too_late() -> Failure {
 }
 
 /// The last failure speaks for all; what each target said is kept beside it.
-fn exhausted(failures: Vec<(String, Failure)>, plan: &Plan) -> Failure {
+pub(crate) fn exhausted(failures: Vec<(String, Failure)>, plan: &Plan) -> Failure {
     let attempts: Vec<serde_json::Value> = failures
         .iter()
         .map(|(provider, failure)| {

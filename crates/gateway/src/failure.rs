@@ -76,6 +76,10 @@ impl Failure {
         let (class, status, code) = match error {
             RouteError::Unknown(_) => (ErrorClass::NotFound, 404, "model_not_found"),
             RouteError::Forbidden(_) => (ErrorClass::Forbidden, 403, "model_not_allowed"),
+            RouteError::UnknownProvider(_) => (ErrorClass::NotFound, 404, "provider_not_found"),
+            RouteError::ForbiddenProvider(_) => {
+                (ErrorClass::Forbidden, 403, "provider_not_allowed")
+            }
         };
         let failure = Self::new(class, status, code, error.to_string());
         Self { param: Some("model".to_owned()), ..failure }

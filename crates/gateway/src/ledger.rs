@@ -22,7 +22,9 @@ use crate::failure::Failure;
 use crate::telemetry;
 
 use attempt::EndedAttempt;
-pub(crate) use attempt::{Billable, Ending, OpenAttempt, Opening, Pricing, price_context};
+pub(crate) use attempt::{
+    Billable, Ending, Metering, OpenAttempt, Opening, Pricing, price_context,
+};
 
 /// The books of one request.
 pub(crate) struct Ledger {
@@ -87,10 +89,16 @@ impl Ledger {
     /// Records that an attempt is about to be sent. From here on its money is held, its row is
     /// certain, and the one before it is known not to have been the last.
     pub(crate) fn open(&mut self, opening: Opening) -> Result<(), Failure> {
+        self.open_as(opening, Metering::Usual)
+    }
+
+    /// The same for an attempt that is metered in a way of its own.
+    pub(crate) fn open_as(&mut self, opening: Opening, metering: Metering) -> Result<(), Failure> {
         let Some(draft) = &self.draft else { return Ok(()) };
         let mut event = draft.clone();
         event.ids.attempt = self.attempts + 1;
         let mut attempt = OpenAttempt::new(opening, event);
+        attempt.metering = metering;
         let intent = attempt.intent();
         attempt.slot.open(&intent).map_err(|error| {
             tracing::error!(%error, "spool refused an intent");

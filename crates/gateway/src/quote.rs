@@ -55,6 +55,24 @@ pub(crate) fn quote(prices: &PriceBook, outputs: &OutputHistory, ask: &Ask<'_>) 
     })
 }
 
+/// The quote for ranking texts, billed by the search or by the token; `None` when its model has no
+/// price for either.
+pub(crate) fn quote_searches(prices: &PriceBook, searches: u64, ask: &Ask<'_>) -> Option<Quote> {
+    let Ask { prices: provider, model, at, .. } = *ask;
+    let cost = |meters: &Meters| {
+        let query = Query { provider, model, at, context: PriceContext::NONE, meters };
+        let priced = prices.price(&query)?;
+        let is_whole = priced.unpriced().next().is_none();
+        is_whole.then_some(priced.cost)
+    };
+    let by_search = cost(&Meters::NONE.with(Meter::RerankSearch, searches));
+    let by_token = cost(&Meters::NONE.with(Meter::InputText, ask.input_tokens_max));
+    // Of a model that has both prices the dearer bill is held.
+    let fixed = by_search.max(by_token)?;
+    let output_per_million = Usd::ZERO;
+    Some(Quote { fixed, output_per_million, output_tokens_max: 0, output_tokens_usual: 0 })
+}
+
 /// An upper bound of the tokens of a request's body: half a token a byte (text in any script stays
 /// below that but for the rarest), with inlined base64 data counted as images instead of text.
 pub(crate) fn input_tokens_max(body: &[u8]) -> u64 {

@@ -1,14 +1,16 @@
 //! Providers as the engine reaches them: an address, a connection pool, and the headers of a call.
 
+mod upgrade;
+
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use dialects::{AwsCredentials, Encoded, SignedRequest, SigningScope};
+use dialects::{AuthScheme, AwsCredentials, Encoded, SignedRequest, SigningScope};
 use events::Dialect;
-use pingora_core::connectors::{ConnectorOptions, http::Connector};
+use http::{HeaderName, HeaderValue, Method};
 use pingora_core::protocols::ALPN;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::protocols::http::v1::client::HttpSession as H1Session;
@@ -18,6 +20,7 @@ use pingora_http::RequestHeader;
 use tokio::sync::Mutex;
 use units::{Clock, Secret, UnixMicros};
 
+use crate::connections::Connections;
 use crate::cork::Corked;
 
 /// How long resolved addresses are used before they are looked up again, microseconds.
@@ -36,8 +39,6 @@ const H2_STREAMS_MAX: usize = 128;
 
 /// The region calls are signed for where the provider's host names none.
 const REGION: &str = "us-east-1";
-/// The service calls are signed for.
-const SERVICE: &str = "bedrock";
 
 /// A provider as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Provider {
     pub base_url: String,
     /// Credential sent with each call; none for providers without one.
     pub secret: Option<Secret>,
+    /// How it is sent; `None` is the dialect's own way.
+    pub auth: Option<AuthScheme>,
     /// Provider id in the price book.
     pub prices: String,
     /// Connections kept ready.
@@ -89,7 +92,7 @@ pub struct Upstream {
     h2_uri: http::Uri,
     /// With what each call is signed, where the provider wants that.
     signer: Option<Signer>,
-    connector: Connector,
+    connections: Connections,
     resolved: ArcSwap<Resolved>,
     resolving: Mutex<()>,
     clock: Arc<dyn Clock>,
@@ -127,6 +130,15 @@ pub(crate) struct Outgoing {
     pub(crate) encoded: Encoded,
     /// Where to, below the provider's base URL; borrowed where every call has the same.
     pub(crate) path: Cow<'static, str>,
+    /// Method and headers, where they are not those of a dialect's own operations.
+    pub(crate) head: Option<Box<Head>>,
+}
+
+/// Method and headers of a request that is passed on.
+pub(crate) struct Head {
+    pub(crate) method: Method,
+    /// The client's; none of them is a credential.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// A connection to a provider, ready for one call.
@@ -158,7 +170,7 @@ impl Upstream {
         let path = format!("{base}{}", dialects::endpoint_path(provider.dialect, "", false));
         let template = template(&provider, authority, path.as_bytes()).map_err(|_| bad_url())?;
         let h2_uri = format!("https://{authority}{path}").parse().map_err(|_| bad_url())?;
-        let connector = Connector::new(Some(ConnectorOptions::new(provider.connections_max)));
+        let connections = Connections::new(provider.connections_max);
         let signer = signer(&host);
         Ok(Self {
             signer,
@@ -170,7 +182,7 @@ impl Upstream {
             h2_uri,
             authority: authority.to_owned(),
             base: base.to_owned(),
-            connector,
+            connections,
             resolved: ArcSwap::default(),
             resolving: Mutex::new(()),
             clock,
@@ -187,7 +199,7 @@ impl Upstream {
             if is_fresh {
                 wanted.group_key = GROUP_NEVER_POOLED;
             }
-            match self.connector.get_http_session(&wanted).await {
+            match self.connections.here().get_http_session(&wanted).await {
                 Ok((session, is_reused)) => {
                     if index > 0 {
                         self.prefer(address);
@@ -260,7 +272,8 @@ impl Upstream {
 
     /// Gives a connection back to the pool; only after its answer was read to the end.
     pub(crate) async fn release(&self, session: HttpSession, peer: &HttpPeer) {
-        self.connector.release_http_session(session, peer, peer.options.idle_timeout).await;
+        let idle = peer.options.idle_timeout;
+        self.connections.here().release_http_session(session, peer, idle).await;
     }
 
     /// Ends a call whose answer is not wanted to its end.
@@ -292,6 +305,17 @@ impl Upstream {
                     .or_err(ErrorType::InvalidHTTPHeader, "the model's name cannot be addressed")?,
             });
         }
+        if let Some(head) = &request.head {
+            header.set_method(head.method.clone());
+            header.remove_header("content-type");
+            header.remove_header("accept");
+            for (name, _) in &head.headers {
+                header.remove_header(name);
+            }
+            for (name, value) in &head.headers {
+                header.append_header(name.clone(), value.clone())?;
+            }
+        }
         header.insert_header("content-length", request.encoded.body.len())?;
         for (name, value) in &request.encoded.headers {
             header.insert_header(*name, value)?;
@@ -299,13 +323,13 @@ impl Upstream {
         if let Some(Signer { credentials, region }) = &self.signer {
             let path = format!("{}{}", self.base, request.path);
             let signed = SignedRequest {
-                method: "POST",
+                method: request.head.as_ref().map_or("POST", |head| head.method.as_str()),
                 host: &self.authority,
                 path: &path,
                 headers: &[],
-                body: &request.encoded.body,
+                body: &request.encoded.body.whole(),
             };
-            let scope = SigningScope { region, service: SERVICE };
+            let scope = SigningScope { region, service: dialects::SIGNING_SERVICE };
             for (name, value) in dialects::sign(&signed, credentials, &scope, self.clock.now()) {
                 header.insert_header(name, value)?;
             }
@@ -337,7 +361,7 @@ fn template(
     header.insert_header("accept", "application/json, text/event-stream")?;
     header.insert_header("user-agent", concat!("tollgate/", env!("CARGO_PKG_VERSION")))?;
     if let Some(secret) = &provider.secret {
-        for (name, value) in dialects::auth_headers(provider.dialect, secret) {
+        for (name, value) in dialects::credential_headers(provider.dialect, provider.auth, secret) {
             header.insert_header(name, value)?;
         }
     }

@@ -70,4 +70,12 @@ pub enum RouteError {
     /// The key's policy does not include it.
     #[error("this key may not use model `{0}`")]
     Forbidden(String),
+    /// No provider of that name.
+    #[error("provider `{0}` is not configured: see the `[[provider]]` sections")]
+    UnknownProvider(String),
+    /// The key's policy includes routes, not whole providers.
+    #[error(
+        "this key may use its routes only, so nothing can be passed on to provider `{0}`: use a key without a list of routes"
+    )]
+    ForbiddenProvider(String),
 }

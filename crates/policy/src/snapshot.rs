@@ -44,22 +44,48 @@ impl Snapshot {
         if !key.routes.is_empty() {
             return Err(RouteError::Forbidden(model.to_owned()));
         }
-        let target =
-            Target { provider: provider.to_owned(), model: name.to_owned(), ttfb_timeout_ms: None };
-        let route = Route {
-            name: model.to_owned(),
-            targets: vec![target],
-            on_client_gone: OnClientGone::default(),
-            drop_params: false,
-            cache: None,
-        };
-        Ok(Plan { route: Arc::new(route), strategy: "direct" })
+        Ok(direct(model.to_owned(), provider, name))
+    }
+
+    /// Where a request for whatever a provider offers goes, models or not; `model` may be empty. As for
+    /// `provider/model`, only keys without a list of routes may: a provider keeps files and batches of
+    /// one account, which all of them share.
+    ///
+    /// # Errors
+    /// There is no such provider, or the key is bound to routes.
+    pub fn plan_provider(
+        &self,
+        key: &Key,
+        provider: &str,
+        model: &str,
+    ) -> Result<Plan, RouteError> {
+        if !key.routes.is_empty() {
+            return Err(RouteError::ForbiddenProvider(provider.chars().take(128).collect()));
+        }
+        if !self.providers.contains(provider) {
+            return Err(RouteError::UnknownProvider(provider.chars().take(128).collect()));
+        }
+        Ok(direct(format!("passthrough/{provider}"), provider, model))
     }
 
     /// Names of the routes a key may use, in alphabetical order.
     pub fn models(&self, key: &Key) -> Vec<&str> {
         self.routes.keys().map(String::as_str).filter(|name| key.allows_route(name)).collect()
     }
+}
+
+/// A plan of one target that no route names.
+fn direct(name: String, provider: &str, model: &str) -> Plan {
+    let target =
+        Target { provider: provider.to_owned(), model: model.to_owned(), ttfb_timeout_ms: None };
+    let route = Route {
+        name,
+        targets: vec![target],
+        on_client_gone: OnClientGone::default(),
+        drop_params: false,
+        cache: None,
+    };
+    Plan { route: Arc::new(route), strategy: "direct" }
 }
 
 #[cfg(test)]
@@ -125,6 +151,12 @@ mod tests {
         let forbidden = RouteError::Forbidden("fast".into());
         assert_eq!(snapshot.plan(&restricted, "fast"), Err(forbidden));
         assert!(matches!(snapshot.plan(&restricted, "openai/x"), Err(RouteError::Forbidden(_))));
+        let passed = snapshot.plan_provider(&key(&[]), "openai", "").unwrap();
+        assert_eq!(passed.route.targets[0].provider, "openai");
+        let bound = snapshot.plan_provider(&restricted, "openai", "");
+        assert_eq!(bound, Err(RouteError::ForbiddenProvider("openai".into())));
+        let nobody = snapshot.plan_provider(&key(&[]), "azure", "");
+        assert_eq!(nobody, Err(RouteError::UnknownProvider("azure".into())));
         for unknown in ["nope", "azure/x", "openai/", "/x"] {
             let planned = snapshot.plan(&key(&[]), unknown);
             assert!(matches!(planned, Err(RouteError::Unknown(_))), "{unknown}");

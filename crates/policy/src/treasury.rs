@@ -9,6 +9,7 @@
 
 mod account;
 mod admission;
+mod extend;
 mod index;
 mod reservation;
 mod sync;
@@ -193,7 +194,7 @@ impl Treasury {
             let windows =
                 if taken.is_guarded { books.reserve(&spots, taken.hold) } else { Vec::new() };
             if taken.runs_low {
-                self.runs_low.store(true, Ordering::Relaxed);
+                self.hurry();
             }
             Reservation::new(self, windows, &taken)
         });
@@ -212,6 +213,11 @@ impl Treasury {
                 window.close(held, settled);
             }
         }
+    }
+
+    /// Notes that some lease is more than half used.
+    fn hurry(&self) {
+        self.runs_low.store(true, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Books> {

@@ -138,6 +138,40 @@ fn a_guard_lost_before_sending_releases_and_after_sending_settles_in_full() {
 }
 
 #[test]
+fn a_reservation_grows_within_every_budget_or_not_at_all_and_is_closed_as_one() {
+    let treasury = treasury(&[
+        budget("all", Scope::Organisation, "0.000010"),
+        budget("search", Scope::Team(slug("search")), "0.000006"),
+    ]);
+    let mut reservation = admit(&treasury, "search", NOVEMBER, Some(&quote(3))).unwrap();
+    let reserved = || -> Vec<Usd> {
+        treasury.status(NOVEMBER).into_iter().map(|budget| budget.reserved).collect()
+    };
+    reservation.extend(usd("0.000002"), NOVEMBER).unwrap();
+    assert_eq!(reservation.hold().amount, usd("0.000005"));
+    assert_eq!(reserved(), [usd("0.000005"), usd("0.000005")]);
+    assert_eq!(reservation.extend(usd("0.000002"), NOVEMBER), Err(Refusal::Short));
+    sync(&treasury, NOVEMBER);
+    let refused = reservation.extend(usd("0.000002"), NOVEMBER).unwrap_err();
+    let Refusal::Denied(denial) = refused else { panic!("the authority has no more to give") };
+    assert_eq!((denial.cause, denial.budget.name.as_str()), (DenialCause::Exhausted, "search"));
+    assert_eq!(reserved(), [usd("0.000005"), usd("0.000005")], "a refusal holds nothing");
+    let large = reservation.extend_alone(usd("0.000007"), NOVEMBER).unwrap_err();
+    assert!(matches!(large, Refusal::Denied(_)));
+    reservation.settle(usd("0.000004"));
+    assert_eq!(reserved(), [Usd::ZERO, Usd::ZERO]);
+    let spent: Vec<Usd> =
+        treasury.status(NOVEMBER).into_iter().map(|budget| budget.spent).collect();
+    assert_eq!(spent, [usd("0.000004"), usd("0.000004")]);
+    // A budget that is gone no longer refuses, and its account still adds up.
+    let mut last = admit(&treasury, "search", NOVEMBER, Some(&quote(2))).unwrap();
+    treasury.configure(&[budget("all", Scope::Organisation, "0.000010")]);
+    last.extend(usd("0.000003"), NOVEMBER).unwrap();
+    last.release();
+    assert_eq!(reserved(), [Usd::ZERO]);
+}
+
+#[test]
 fn a_new_month_starts_empty_and_late_settlements_stay_with_the_old_one() {
     let treasury = treasury(&[budget("all", Scope::Organisation, "0.00001")]);
     let old = admit(&treasury, "a", NOVEMBER, Some(&quote(10))).unwrap();

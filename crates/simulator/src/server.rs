@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -17,7 +17,7 @@ use crate::dialects::anthropic::Anthropic;
 use crate::dialects::bedrock;
 use crate::dialects::cohere::{self, Cohere};
 use crate::dialects::gemini;
-use crate::dialects::openai::{OpenAi, embeddings};
+use crate::dialects::openai::{OpenAi, embeddings, media, realtime, stored};
 use crate::dialects::responses::Responses;
 use crate::{ScriptError, SimulatorError, SimulatorOptions, control, respond};
 
@@ -110,6 +110,17 @@ fn routes(desk: Arc<Desk>) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(respond::chat::<OpenAi>))
         .route("/v1/embeddings", post(embeddings::embed))
+        .route("/v1/realtime", get(realtime::serve))
+        .route("/v1/completions", post(media::serve))
+        .route("/v1/images/{what}", post(media::serve))
+        .route("/v1/audio/{what}", post(media::serve))
+        .route("/v1/moderations", post(media::serve))
+        .route("/v1/files", any(stored::serve))
+        .route("/v1/files/{*rest}", any(stored::serve))
+        .route("/v1/batches", any(stored::serve))
+        .route("/v1/batches/{*rest}", any(stored::serve))
+        .route("/v1/messages/batches", any(stored::serve))
+        .route("/v1/messages/batches/{*rest}", any(stored::serve))
         .route("/v1/responses", post(respond::chat::<Responses>))
         .route("/v1/responses/input_tokens", post(respond::count::<Responses>))
         .route("/v1/messages", post(respond::chat::<Anthropic>))
@@ -120,7 +131,10 @@ fn routes(desk: Arc<Desk>) -> Router {
         .route("/v1beta/models/{*place}", post(gemini::serve))
         .route("/model/{*place}", post(bedrock::serve))
         .route("/v2/chat", post(respond::chat::<Cohere>))
+        .route("/v2/embed", post(cohere::embed))
         .route("/v2/rerank", post(cohere::rerank))
+        // Where providers that follow OpenAI in all else serve the same.
+        .route("/v1/rerank", post(cohere::rerank))
         .route("/simulator/bill", get(control::bill))
         .route("/simulator/reset", post(control::reset))
         .route("/simulator/fault", post(control::fault))

@@ -37,7 +37,10 @@ pub(crate) fn prefix(bytes: [u8; PREFIX_BYTES]) -> (u32, u32) {
 pub(crate) fn interrupted(intent: Intent) -> (UsageEvent, Vec<Settlement>) {
     let Intent { mut event, held } = intent;
     event.outcome.error = Some(ErrorClass::Interrupted);
-    event.cost.usage_source = UsageSource::Estimated;
+    // What was held is an estimate, unless it was not even that.
+    if event.cost.usage_source != UsageSource::Unknown {
+        event.cost.usage_source = UsageSource::Estimated;
+    }
     event.decision.is_final = true;
     event.decision.is_waste = true;
     event.times.ended_us = event.times.ended_us.max(event.times.received_us);

@@ -71,6 +71,7 @@ fn free_of_charge() -> ReplyContext {
     ReplyContext {
         model_shown: None,
         wants_usage: true,
+        answer_id: None,
         cost: Arc::new(|_| Some(Usd::ZERO)),
         created_unix_s: 0,
     }

@@ -9,7 +9,7 @@ use dialects::{Facts, StreamTranscoder, Usage};
 use events::{Cost, Dialect, ErrorClass, Intent, Settlement, UsageEvent, UsageSource};
 use policy::Reservation;
 use pricing::{PriceBook, PriceContext, Query};
-use spool::Slot;
+use spool::{Slot, SpoolError};
 use units::{UnixMicros, Usd};
 
 use crate::accounting::Accounting;
@@ -20,6 +20,7 @@ pub(crate) struct OpenAttempt {
     pub(super) slot: Slot,
     pub(super) reservation: Reservation,
     pub(super) event: UsageEvent,
+    pub(super) metering: Metering,
     pricing: Pricing,
     /// The client's body, kept for an estimate should the provider give no usage.
     body: Bytes,
@@ -61,6 +62,17 @@ pub(crate) enum Billable {
     Drained,
 }
 
+/// How it is known what an attempt used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Metering {
+    /// The provider tells, else it is estimated.
+    Usual,
+    /// The provider tells, else it stays unknown.
+    Told,
+    /// The same, and what is held is a bound of ours instead of a price: it is never taken for a cost.
+    Blind,
+}
+
 /// How an attempt is priced: by the book that was in force when it was sent.
 pub(crate) struct Pricing {
     pub(crate) book: Arc<PriceBook>,
@@ -87,13 +99,14 @@ impl OpenAttempt {
         let dialect_in = event.call.dialect_in.unwrap_or(Dialect::OpenaiChat);
         event.decision.reason = Some(opening.reason);
         event.model.provider = Some(opening.provider);
-        event.model.resolved = Some(opening.model);
+        event.model.resolved = Some(opening.model).filter(|model| !model.is_empty());
         event.call.dialect_out = Some(opening.dialect_out);
         event.privacy.dropped_params = opening.dropped_params;
         Self {
             slot: opening.slot,
             reservation: opening.reservation,
             event,
+            metering: Metering::Usual,
             pricing: opening.pricing,
             body: opening.body,
             dialect_in,
@@ -112,16 +125,37 @@ impl OpenAttempt {
         self.event.outcome.upstream_request_id = id;
     }
 
+    /// What it holds.
+    pub(crate) fn held(&self) -> Usd {
+        self.reservation.hold().amount
+    }
+
+    /// The reservation, to hold more; [`OpenAttempt::record_hold`] must follow.
+    pub(crate) fn reservation_mut(&mut self) -> &mut Reservation {
+        &mut self.reservation
+    }
+
+    /// Records what it holds by now, so that it is known should the process die.
+    ///
+    /// # Errors
+    /// The spool's, when it is full; what was recorded before stands.
+    pub(crate) fn record_hold(&mut self) -> Result<(), SpoolError> {
+        let intent = self.intent();
+        self.slot.open(&intent)
+    }
+
     /// What is certain already: should nothing more be learned, the attempt cost what it holds.
     pub(super) fn intent(&self) -> Intent {
-        let held = self.reservation.hold().amount;
+        let is_blind = self.metering == Metering::Blind;
+        let held = if is_blind { Usd::ZERO } else { self.reservation.hold().amount };
         let mut event = self.event.clone();
         event.outcome.error = Some(ErrorClass::Interrupted);
         event.decision.is_final = true;
         event.decision.is_waste = true;
         let charges = self.reservation.charges(held);
         let amount = Some(held).filter(|held| !held.is_zero());
-        event.cost.usage_source = UsageSource::Estimated;
+        event.cost.usage_source =
+            if is_blind { UsageSource::Unknown } else { UsageSource::Estimated };
         (event.cost.list, event.cost.contract, event.cost.billed) = (amount, amount, amount);
         event.cost.price_version = Some(self.pricing.book.version().to_owned());
         Intent { event, held: charges }
@@ -133,6 +167,7 @@ impl OpenAttempt {
             slot,
             reservation,
             mut event,
+            metering,
             pricing,
             body,
             dialect_in,
@@ -142,7 +177,13 @@ impl OpenAttempt {
         } = self;
         let facts =
             facts.or_else(|| stream.map(|stream| stream.facts().clone())).unwrap_or_default();
-        let (usage, source) = bill(ending.billable, &facts, dialect_in, &body);
+        let is_untold = metering != Metering::Usual && facts.usage.is_none();
+        let (usage, source) = match ending.billable {
+            Billable::Answer | Billable::Drained if is_untold => {
+                (Usage::default(), UsageSource::Unknown)
+            }
+            billable => bill(billable, &facts, dialect_in, &body),
+        };
         event.outcome.status = ending.status;
         event.outcome.error = ending.error;
         event.outcome.finish_reason = facts.finish_reason;
@@ -153,6 +194,7 @@ impl OpenAttempt {
         price(&mut event, &pricing, &usage, source);
         let billed = event.cost.billed.unwrap_or(Usd::ZERO);
         if ending.error.is_none()
+            && metering == Metering::Usual
             && let (Some(key), Some(model)) = (event.attribution.key_id, &event.model.resolved)
         {
             let route = event.decision.route.as_deref().unwrap_or_default();
@@ -181,6 +223,7 @@ pub(crate) fn price_context(usage: &Usage) -> PriceContext<'_> {
 /// Fills in what the quantities cost.
 fn price(event: &mut UsageEvent, pricing: &Pricing, usage: &Usage, source: UsageSource) {
     let model = event.model.resolved.clone().unwrap_or_default();
+    let is_known = source != UsageSource::Unknown;
     let priced = pricing.book.price(&Query {
         provider: &pricing.provider,
         model: &model,
@@ -192,6 +235,7 @@ fn price(event: &mut UsageEvent, pricing: &Pricing, usage: &Usage, source: Usage
         },
         meters: &usage.meters,
     });
+    let priced = priced.filter(|_| is_known);
     let (list, contract) = match (&priced, source) {
         (Some(priced), _) => (Some(priced.list), Some(priced.cost)),
         (None, UsageSource::None) => (Some(Usd::ZERO), Some(Usd::ZERO)),

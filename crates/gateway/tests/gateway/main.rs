@@ -24,6 +24,7 @@ mod link; // the console over HTTP, behaving and misbehaving
 mod metering; // what is recorded, and when
 mod mispricings; // from the bytes of an answer to its price, as others got it wrong
 mod names; // providers by name
+mod passthrough; // what is passed on as it is
 mod patience; // the client's own bound on its wait
 mod pool; // connections to providers
 mod raw_client;

@@ -49,6 +49,11 @@ impl Account {
         self.windows.iter_mut().find(|window| window.start == start)
     }
 
+    /// Where the window that starts at an instant is, unless it is not kept (any more).
+    pub(super) fn position(&self, start: UnixMicros) -> Option<usize> {
+        self.windows.iter().position(|window| window.start == start)
+    }
+
     /// A window by its position.
     pub(super) fn at(&self, position: usize) -> &Window {
         &self.windows[position]

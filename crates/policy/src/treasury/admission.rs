@@ -12,8 +12,8 @@ use crate::{OnTight, OnUnpriced};
 /// A window a request counts in: the account's position, and the window's within it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spot {
-    account: usize,
-    window: usize,
+    pub(super) account: usize,
+    pub(super) window: usize,
 }
 
 /// How a request asks.
@@ -131,6 +131,18 @@ impl Books {
             (account.budget.id, start)
         };
         spots.iter().map(&mut reserve).collect()
+    }
+
+    /// Holds more in windows where an attempt holds money already.
+    pub(super) fn reserve_more(&mut self, spots: &[Spot], more: Usd) {
+        for spot in spots {
+            self.accounts[spot.account].at_mut(spot.window).reserved += more;
+        }
+    }
+
+    /// Whether the budget of a spot is still configured.
+    pub(super) fn guards(&self, spot: &Spot) -> bool {
+        !self.accounts[spot.account].is_retired
     }
 
     fn room(&self, spot: &Spot, least: Usd, ask: Ask) -> Room {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use events::Settlement;
 use units::{BudgetId, UnixMicros, Usd};
 
-use super::Treasury;
-use super::admission::Taken;
+use super::admission::{Ask, Taken};
+use super::{Refusal, Treasury};
 use crate::hold::Hold;
 
 /// What one attempt holds of its budgets. Settle it with what the attempt cost, or release it when
@@ -57,6 +57,31 @@ impl Reservation {
             amount,
         };
         self.windows.iter().map(charge).collect()
+    }
+
+    /// Holds `more` for the same attempt in every budget that guards it, or in none.
+    ///
+    /// # Errors
+    /// As an admission is refused; what was held before stays held. After [`Refusal::Short`] ask the
+    /// authority, then try again.
+    pub fn extend(&mut self, more: Usd, now: UnixMicros) -> Result<(), Refusal> {
+        self.hold_more(more, Ask { now, is_alone: false })
+    }
+
+    /// The same when the authority was asked and did not answer; never `Short`.
+    ///
+    /// # Errors
+    /// As [`Treasury::admit_alone`] refuses.
+    pub fn extend_alone(&mut self, more: Usd, now: UnixMicros) -> Result<(), Refusal> {
+        self.hold_more(more, Ask { now, is_alone: true })
+    }
+
+    fn hold_more(&mut self, more: Usd, ask: Ask) -> Result<(), Refusal> {
+        if !self.windows.is_empty() {
+            self.left = self.treasury.extend(&self.windows, more, ask)?;
+        }
+        self.hold.amount += more;
+        Ok(())
     }
 
     /// Says that the first byte is about to leave: from here on a lost guard counts in full.

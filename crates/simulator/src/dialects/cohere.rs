@@ -1,5 +1,6 @@
 //! Cohere's chat and reranking of version 2.
 
+mod embed;
 mod events;
 mod reply;
 mod request;
@@ -17,6 +18,7 @@ use crate::dice::scramble;
 use crate::rate::Allowance;
 use crate::refusal::Refusal;
 
+pub(crate) use embed::embed;
 pub(crate) use rerank::rerank;
 
 /// The format.

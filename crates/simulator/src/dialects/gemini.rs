@@ -1,5 +1,6 @@
 //! Google's `generateContent`: the model and the operation stand in the path.
 
+mod embed;
 mod events;
 mod reply;
 mod request;
@@ -37,6 +38,7 @@ pub(crate) async fn serve(State(desk): State<Arc<Desk>>, request: Request) -> Re
             respond::chat::<Gemini<true>>(State(desk), request).await
         }
         Some("streamGenerateContent") => respond::chat::<Gemini>(State(desk), request).await,
+        Some("embedContent" | "batchEmbedContents") => embed::embed(&desk, request).await,
         Some("countTokens") => respond::count::<Gemini>(State(desk), request).await,
         _ => refuse::<Gemini>(&Refusal::new(404, "Method not found."), desk.serial()),
     }

@@ -2,8 +2,11 @@
 
 pub(crate) mod embeddings;
 mod events;
+pub(crate) mod media;
+pub(crate) mod realtime;
 mod reply;
 mod request;
+pub(crate) mod stored;
 
 use std::io::Write;
 

@@ -22,6 +22,10 @@ const fn openai(model: &'static str, tokens_per_s: u64) -> ModelUse {
     ModelUse { provider: "openai", dialect: Dialect::OpenaiChat, model, tokens_per_s }
 }
 
+const fn grok(model: &'static str, tokens_per_s: u64) -> ModelUse {
+    ModelUse { provider: "x-ai", dialect: Dialect::OpenaiChat, model, tokens_per_s }
+}
+
 const fn claude(model: &'static str, tokens_per_s: u64) -> ModelUse {
     ModelUse { provider: "anthropic", dialect: Dialect::AnthropicMessages, model, tokens_per_s }
 }
@@ -29,13 +33,20 @@ const fn claude(model: &'static str, tokens_per_s: u64) -> ModelUse {
 const GPT: ModelUse = openai("gpt-5.4", 70);
 const GPT_MINI: ModelUse = openai("gpt-5.4-mini", 130);
 const GPT_NANO: ModelUse = openai("gpt-5.4-nano", 180);
+/// Old: its provider has told when it ends.
+const GPT_OLD: ModelUse = openai("gpt-4.1-mini", 110);
+/// Its provider says in each answer what it cost.
+const GROK: ModelUse = grok("grok-4.7", 85);
+/// The same.
+const GROK_OLDER: ModelUse = grok("grok-4.6", 120);
 const OPUS: ModelUse = claude("claude-opus-5-5", 45);
 const SONNET: ModelUse = claude("claude-sonnet-5-5", 75);
 const HAIKU: ModelUse = claude("claude-haiku-5-5", 140);
 const AURORA: ModelUse = openai(UNPRICED_MODEL, 90);
 
 /// Every model the population uses.
-pub const MODELS: [ModelUse; 7] = [GPT, GPT_MINI, GPT_NANO, OPUS, SONNET, HAIKU, AURORA];
+pub const MODELS: [ModelUse; 10] =
+    [GPT, OPUS, SONNET, GROK, GROK_OLDER, GPT_OLD, GPT_MINI, GPT_NANO, HAIKU, AURORA];
 
 /// A team as cast.
 pub(super) struct TeamRow {
@@ -100,7 +111,7 @@ pub(super) const TEAMS: [TeamRow; 6] = [
         serves_customers: false,
         features: &[
             feature("ad-copy", 40, &[(GPT, 6), (SONNET, 4)], (900, 520), (0, 0, 40)),
-            feature("email-subjects", 45, &[(GPT_MINI, 1)], (350, 90), (0, 0, 0)),
+            feature("email-subjects", 45, &[(GPT_MINI, 1), (GROK_OLDER, 1)], (350, 90), (0, 0, 0)),
             feature("seo-pages", 15, &[(SONNET, 1)], (2_400, 1_900), (20, 0, 0)),
         ],
     },
@@ -117,8 +128,8 @@ pub(super) const TEAMS: [TeamRow; 6] = [
                 (9_500, 900),
                 (55, 15, 80),
             ),
-            feature("incident-summary", 10, &[(GPT, 1)], (6_000, 450), (10, 10, 0)),
-            feature("log-explain", 30, &[(GPT_MINI, 1)], (2_800, 210), (0, 0, 30)),
+            feature("incident-summary", 10, &[(GPT, 1), (GROK, 3)], (6_000, 450), (10, 10, 0)),
+            feature("log-explain", 30, &[(GPT_MINI, 3), (GPT_OLD, 2)], (2_800, 210), (0, 0, 30)),
             feature("docs-bot", 15, &[(HAIKU, 1)], (3_600, 260), (45, 0, 90)),
         ],
     },
@@ -147,7 +158,7 @@ pub(super) const TEAMS: [TeamRow; 6] = [
         features: &[
             feature("chat", 60, &[(GPT_MINI, 5), (HAIKU, 4), (GPT, 1)], (1_700, 240), (30, 0, 98)),
             feature("photo-captions", 20, &[(GPT_NANO, 1)], (1_100, 35), (0, 0, 0)),
-            feature("voice-notes", 15, &[(GPT_MINI, 1)], (1_300, 160), (0, 0, 0)),
+            feature("voice-notes", 15, &[(GPT_MINI, 2), (GPT_OLD, 1)], (1_300, 160), (0, 0, 0)),
             feature("assistant-trial", 5, &[(AURORA, 1)], (1_500, 300), (0, 0, 80)),
         ],
     },

@@ -63,7 +63,7 @@ async fn send(
             host: &host,
             path: &path,
             headers: &[],
-            body: &encoded.body,
+            body: &encoded.body.whole(),
         };
         let scope = SigningScope { region: "us-east-1", service: "bedrock" };
         headers.extend(sign(
@@ -73,7 +73,8 @@ async fn send(
             UnixMicros::new(1_795_000_000_250_000),
         ));
     }
-    let mut request = Client::new().post(format!("http://{host}{path}")).body(encoded.body);
+    let mut request =
+        Client::new().post(format!("http://{host}{path}")).body(encoded.body.whole().into_owned());
     for (name, value) in headers {
         request = request.header(name, value);
     }

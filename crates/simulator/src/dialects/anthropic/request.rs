@@ -186,11 +186,7 @@ fn read_messages(prompt: &mut Prompt, messages: &[Message<'_>]) -> Result<Hints,
         prompt.fixed(MESSAGE_TOKENS, mix_text(0, role));
         read_content(prompt, raw, &mut said)
             .map_err(|refusal| at(&format!("messages.{index}.content"), &refusal))?;
-        match role {
-            "user" => hints = said,
-            "assistant" => hints = Hints::default(),
-            _ => {}
-        }
+        hints = hints.after(role, said);
     }
     Ok(hints)
 }
@@ -231,7 +227,11 @@ fn read_part(
         }
         "image" | "document" => content::attach(prompt, whole),
         "tool_use" => prompt.text(part.input.map_or("", RawValue::get)),
-        "tool_result" => prompt.text(&part.content.map(content::text_of).unwrap_or_default()),
+        "tool_result" => {
+            prompt.text(&part.content.map(content::text_of).unwrap_or_default());
+            // What a tool returned is no wish of the user.
+            *hints = Hints::default();
+        }
         "thinking" | "redacted_thinking" => {}
         // Passages found elsewhere, and what the provider's own tools did in earlier turns.
         "search_result" => prompt.text(&part.content.map(content::text_of).unwrap_or_default()),
@@ -269,7 +269,7 @@ fn wish_of(wishes: &Wishes<'_>, tools: Vec<ToolCall>, hints: Hints) -> Result<Wi
         return Ok(calls_of(named, false));
     }
     if must && !tools.is_empty() {
-        return Ok(calls_of(tools, is_parallel));
+        return Ok(calls_of(hints.choose(tools), is_parallel));
     }
     let format = wishes.output_config.as_ref().map(|config| &config["format"]);
     match format.filter(|format| format["type"] == "json_schema") {

@@ -189,7 +189,7 @@ fn wish_of(
         return Ok(calls_of(named, false));
     }
     if !tools.is_empty() && (kind == "any" || hints.mentions_tool) {
-        return Ok(calls_of(tools, hints.mentions_parallel));
+        return Ok(calls_of(hints.choose(tools), hints.mentions_parallel));
     }
     let format = &output_config["textFormat"];
     if format.is_null() {

@@ -126,7 +126,7 @@ fn read_messages(prompt: &mut Prompt, messages: &[Value]) -> Result<Hints, Refus
         let role = message["role"].as_str().unwrap_or_default();
         let wrong =
             |told: &str| Refusal::invalid(format!("invalid request: {told} at messages[{index}]"));
-        hints = Hints::default();
+        let mut said = Hints::default();
         prompt.fixed(MESSAGE_TOKENS, mix_text(0, role));
         match role {
             "system" | "user" => {}
@@ -148,10 +148,8 @@ fn read_messages(prompt: &mut Prompt, messages: &[Value]) -> Result<Hints, Refus
             }
             _ => return Err(wrong("unknown role")),
         }
-        content(prompt, &message["content"], &mut hints).map_err(|told| wrong(&told))?;
-        if role != "user" {
-            hints = Hints::default();
-        }
+        content(prompt, &message["content"], &mut said).map_err(|told| wrong(&told))?;
+        hints = hints.after(role, said);
     }
     Ok(hints)
 }
@@ -203,7 +201,7 @@ fn wish_of(
     };
     let must = choice == "REQUIRED" || (choice == "AUTO" && hints.mentions_tool);
     if must && !tools.is_empty() {
-        return Ok(calls_of(tools, hints.mentions_parallel));
+        return Ok(calls_of(hints.choose(tools), hints.mentions_parallel));
     }
     Ok(match (format["type"].as_str(), &format["json_schema"]) {
         (Some("json_object"), Value::Null) => {

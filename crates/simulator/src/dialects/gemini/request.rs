@@ -279,7 +279,7 @@ fn wish(body: &Body, hints: Hints) -> Result<Wish, Refusal> {
     };
     if !tools.is_empty() && (mode == "ANY" || (mode != "NONE" && hints.mentions_tool)) {
         let tools = tools.into_iter().filter(is_allowed).collect();
-        return Ok(calls_of(tools, hints.mentions_parallel));
+        return Ok(calls_of(hints.choose(tools), hints.mentions_parallel));
     }
     let config = &body.generation_config;
     if member(config, "responseMimeType", "response_mime_type") != "application/json" {

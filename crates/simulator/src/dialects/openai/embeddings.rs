@@ -21,9 +21,9 @@ use crate::respond::{BODY_BYTES_MAX, authorise, refuse, respond, script_of};
 use crate::tokens::text_tokens;
 
 /// Numbers in a vector when the client asks for no other size.
-const DIMENSIONS: usize = 16;
+pub(in crate::dialects) const DIMENSIONS: usize = 16;
 /// Most numbers in a vector (OpenAI's largest model).
-const DIMENSIONS_MAX: usize = 3_072;
+pub(in crate::dialects) const DIMENSIONS_MAX: usize = 3_072;
 /// Models whose server knows base64; the others answer in numbers whatever is asked, as many
 /// compatible servers do.
 const KNOWS_BASE64: &str = "text-embedding-";
@@ -125,7 +125,7 @@ fn pieces(input: Option<Input>) -> Result<Vec<Piece>, Refusal> {
 }
 
 /// Numbers between -1 and 1.
-fn vector(identity: u64, size: usize) -> Vec<f32> {
+pub(in crate::dialects) fn vector(identity: u64, size: usize) -> Vec<f32> {
     let mut dice = Dice::new(identity);
     let number = |_| {
         let step = u16::try_from(dice.below(2_001)).unwrap_or(0);

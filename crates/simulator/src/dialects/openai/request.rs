@@ -145,7 +145,7 @@ fn read_messages(prompt: &mut Prompt, messages: &[Message<'_>]) -> Result<Hints,
     let mut may_return_tool = false;
     for (index, message) in messages.iter().enumerate() {
         let role = message.role.as_deref().unwrap_or_default();
-        hints = Hints::default();
+        let mut said = Hints::default();
         match role {
             "system" | "developer" | "user" | "function" => may_return_tool = false,
             "assistant" => may_return_tool = message.tool_calls.is_some(),
@@ -162,7 +162,7 @@ fn read_messages(prompt: &mut Prompt, messages: &[Message<'_>]) -> Result<Hints,
         }
         prompt.fixed(MESSAGE_TOKENS, mix_text(0, role));
         match message.content {
-            Some(content) => read_content(prompt, content, &mut hints)
+            Some(content) => read_content(prompt, content, &mut said)
                 .map_err(|refusal| refusal.about(format!("messages[{index}].content")))?,
             None if role == "assistant" => {}
             None => {
@@ -173,9 +173,7 @@ fn read_messages(prompt: &mut Prompt, messages: &[Message<'_>]) -> Result<Hints,
         if let Some(calls) = message.tool_calls {
             prompt.text(calls.get());
         }
-        if role != "user" {
-            hints = Hints::default();
-        }
+        hints = hints.after(role, said);
     }
     Ok(hints)
 }
@@ -235,7 +233,7 @@ fn wish_of(wishes: Wishes<'_>, hints: Hints) -> Result<Wish, Refusal> {
         return Ok(calls_of(named, false));
     }
     if !tools.is_empty() && (choice == "required" || (choice == "auto" && hints.mentions_tool)) {
-        return Ok(calls_of(tools, is_parallel));
+        return Ok(calls_of(hints.choose(tools), is_parallel));
     }
     let format = wishes.response_format.unwrap_or_default();
     Ok(match format["type"].as_str() {

@@ -152,7 +152,7 @@ fn read_input(prompt: &mut Prompt, raw: &RawValue) -> Result<Hints, Refusal> {
     let mut calls: Vec<&str> = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let about = |refusal: Refusal| refusal.about(format!("input[{index}]"));
-        hints = Hints::default();
+        let mut said = Hints::default();
         let kind = item.kind.as_deref().unwrap_or("message");
         let role = item.role.as_deref().unwrap_or(kind);
         prompt.fixed(MESSAGE_TOKENS, mix_text(0, role));
@@ -179,11 +179,9 @@ fn read_input(prompt: &mut Prompt, raw: &RawValue) -> Result<Hints, Refusal> {
             _ => None,
         };
         if let Some(content) = told {
-            read_content(prompt, content, &mut hints).map_err(about)?;
+            read_content(prompt, content, &mut said).map_err(about)?;
         }
-        if role != "user" {
-            hints = Hints::default();
-        }
+        hints = hints.after(role, said);
     }
     Ok(hints)
 }
@@ -262,7 +260,11 @@ fn wish_of(
     }
     let is_parallel = hints.mentions_parallel && parallel != Some(false);
     let calls = choice == "required" || (choice == "auto" && hints.mentions_tool);
-    Ok(if calls && !tools.is_empty() { calls_of(tools, is_parallel) } else { Wish::Text })
+    Ok(if calls && !tools.is_empty() {
+        calls_of(hints.choose(tools), is_parallel)
+    } else {
+        Wish::Text
+    })
 }
 
 fn format_of(format: &Value) -> Wish {

@@ -1,0 +1,306 @@
+//! Passing an answer on, chunk by chunk: at most two chunks are in memory, however long it is.
+//!
+//! Until its first byte has arrived any fault still fails over. The attempt's ending is in the ledger,
+//! and on its way to disk, before the client receives the last bytes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dialects::{AnswerMeter, OpenaiOperation, UpstreamError, Usage};
+use events::{Dialect, ErrorClass};
+use http::Method;
+use pingora_core::protocols::http::{HttpTask, ServerSession};
+use pingora_http::ResponseHeader;
+use pingora_timeout::timeout;
+use tokio::time::Instant;
+use units::Clock;
+
+use super::{Passing, headers};
+use crate::attempt::{Answering, Halt, late, read_error};
+use crate::call::Client;
+use crate::failure::Failure;
+use crate::ledger::{Billable, Ending, Ledger};
+use crate::reply::{Headers, add};
+use crate::upstream::Upstream;
+
+/// How an answer is passed on.
+pub(super) struct Begin<'a> {
+    pub(super) headers: Headers,
+    pub(super) passing: &'a Passing,
+    /// What its provider speaks.
+    pub(super) speaks: Dialect,
+    /// When the first byte must be there.
+    pub(super) deadline: Instant,
+    /// Whether it is read to its end though the client has left.
+    pub(super) drains: bool,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// What is known while an answer passes.
+struct Passage<'a> {
+    passing: &'a Passing,
+    meter: AnswerMeter,
+    status: u16,
+    is_events: bool,
+    drains: bool,
+    is_alive: bool,
+    is_settled: bool,
+    response_bytes: u64,
+}
+
+/// Passes an answer on to its end; the status told to the client.
+///
+/// # Errors
+/// Nothing was told to the client, and why.
+pub(super) async fn take(
+    client: &mut Client<'_>,
+    upstream: &Upstream,
+    mut answering: Answering,
+    mut begin: Begin<'_>,
+) -> Result<u16, Halt> {
+    if let Some(open) = client.ledger.open_mut() {
+        open.upstream_request_id(answering.request_id.take());
+    }
+    let status = answering.status;
+    // A provider that refuses the gateway's credential likes to quote it: its words stay here.
+    let is_told = begin.passing.relays_errors() && !matches!(status, 401..=403);
+    if !is_told && !(200..300).contains(&status) {
+        let failure = read_error(answering, upstream).await;
+        return Err(Halt::Failed(failure, Billable::Nothing));
+    }
+    let first = match first_chunk(client.down, upstream, &mut answering, &begin).await {
+        Ok(first) => first,
+        Err(halt) => {
+            answering.discard(upstream).await;
+            return Err(halt);
+        }
+    };
+    if let Some(open) = client.ledger.open_mut() {
+        open.first_byte(begin.clock.now());
+    }
+    let limits = std::mem::take(&mut answering.limits);
+    begin.headers.extend(limits.into_iter().map(|(name, value)| (name.into(), value)));
+    let mut passage = Passage::new(&begin, &answering);
+    let header = head(client.down, &answering, &begin);
+    passage.pass(client, upstream, answering, (header, first)).await;
+    Ok(status)
+}
+
+/// The first bytes of the body; `None` when there are none.
+async fn first_chunk(
+    down: &mut ServerSession,
+    upstream: &Upstream,
+    answering: &mut Answering,
+    begin: &Begin<'_>,
+) -> Result<Option<Bytes>, Halt> {
+    let left = begin.deadline.saturating_duration_since(Instant::now());
+    let read = tokio::select! { biased;
+        read = timeout(left, answering.session.read_response_body()) => read,
+        _ = down.read_body_or_idle(true), if !begin.drains => return Err(Halt::ClientGone),
+    };
+    match read {
+        Ok(Ok(first)) => Ok(first),
+        Ok(Err(_)) => Err(Halt::Failed(cut(), Billable::Answer)),
+        Err(_) => Err(late(upstream)),
+    }
+}
+
+fn cut() -> Failure {
+    let message = "the provider's answer ended before it was complete";
+    Failure::upstream(ErrorClass::UpstreamCut, 502, "upstream_cut", message)
+}
+
+/// The head of the answer to the client.
+fn head(
+    down: &mut ServerSession,
+    answering: &Answering,
+    begin: &Begin<'_>,
+) -> Option<ResponseHeader> {
+    let told = answering.session.response_header()?;
+    let mut header = ResponseHeader::build(answering.status, Some(16)).ok()?;
+    for (name, value) in headers::of_answer(told) {
+        header.append_header(name, value).ok()?;
+    }
+    add(&mut header, &begin.headers);
+    match told.headers.get(http::header::CONTENT_LENGTH) {
+        Some(length) => header.insert_header("content-length", length.clone()).ok()?,
+        None if has_no_body(answering.status, &begin.passing.method) => {}
+        None if down.req_header().version == http::Version::HTTP_11 => {
+            header.insert_header("transfer-encoding", "chunked").ok()?;
+        }
+        // Where there are no chunks the end of the connection is the end of the answer.
+        None => down.set_keepalive(None),
+    }
+    Some(header)
+}
+
+fn has_no_body(status: u16, method: &Method) -> bool {
+    *method == Method::HEAD || matches!(status, 204 | 304)
+}
+
+impl<'a> Passage<'a> {
+    fn new(begin: &Begin<'a>, answering: &Answering) -> Self {
+        let told = answering.session.response_header();
+        let kind = told.and_then(|header| header.headers.get(http::header::CONTENT_TYPE));
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let passing = begin.passing;
+        Self {
+            passing,
+            meter: AnswerMeter::new(begin.speaks, passing.operation, kind),
+            status: answering.status,
+            is_events: answering.is_stream,
+            drains: begin.drains,
+            is_alive: true,
+            is_settled: false,
+            response_bytes: 0,
+        }
+    }
+
+    async fn pass(
+        &mut self,
+        client: &mut Client<'_>,
+        upstream: &Upstream,
+        mut answering: Answering,
+        (header, first): (Option<ResponseHeader>, Option<Bytes>),
+    ) {
+        let has_body = first.is_some() && !has_no_body(self.status, &self.passing.method);
+        let mut held = first.filter(|_| has_body);
+        if let Some(first) = &held {
+            self.meter.push(first);
+        } else {
+            self.settle(client.ledger, None);
+        }
+        self.is_alive = match header {
+            Some(header) => {
+                let task = HttpTask::Header(Box::new(header), !has_body);
+                client.down.response_duplex_vec(vec![task]).await.is_ok()
+            }
+            None => false,
+        };
+        let ended = self.body(client, &mut answering, &mut held).await;
+        let Client { down, ledger, .. } = client;
+        match ended {
+            Ok(()) => {
+                self.settle(ledger, held.as_ref());
+                self.forward(down, held).await;
+                self.close(down, has_body).await;
+                answering.release(upstream).await;
+            }
+            Err(error) => {
+                answering.discard(upstream).await;
+                self.settle_broken(ledger, error);
+                // What the client has must not look like all there is.
+                down.set_keepalive(None);
+                down.shutdown().await;
+            }
+        }
+    }
+
+    /// Passes the body on but for its last piece, which is left in `held`.
+    async fn body(
+        &mut self,
+        client: &mut Client<'_>,
+        answering: &mut Answering,
+        held: &mut Option<Bytes>,
+    ) -> Result<(), ErrorClass> {
+        let Client { down, ledger, .. } = client;
+        loop {
+            // Events are not to wait for the next one; of anything else the last piece waits for the
+            // books.
+            if self.is_events && held.is_some() {
+                if self.meter.is_done() {
+                    self.settle(ledger, held.as_ref());
+                }
+                self.forward(down, held.take()).await;
+            }
+            if !self.is_alive && !self.drains {
+                return Err(ErrorClass::ClientGone);
+            }
+            let read = tokio::select! { biased;
+                read = answering.session.read_response_body() => read,
+                _ = down.read_body_or_idle(true), if self.is_alive => {
+                    self.is_alive = false;
+                    continue;
+                }
+            };
+            match read {
+                Ok(Some(chunk)) => {
+                    self.meter.push(&chunk);
+                    self.forward(down, held.replace(chunk)).await;
+                }
+                Ok(None) => return Ok(()),
+                Err(_) => return Err(ErrorClass::UpstreamCut),
+            }
+        }
+    }
+
+    async fn forward(&mut self, down: &mut ServerSession, chunk: Option<Bytes>) {
+        let Some(chunk) = chunk.filter(|chunk| self.is_alive && !chunk.is_empty()) else { return };
+        self.response_bytes = self.response_bytes.saturating_add(chunk.len() as u64);
+        self.is_alive = down.write_response_body(chunk, false).await.is_ok();
+    }
+
+    async fn close(&mut self, down: &mut ServerSession, has_body: bool) {
+        if self.is_alive && has_body {
+            // A client that leaves now has received everything.
+            let _ = down.write_response_body(Bytes::new(), true).await;
+        } else if !self.is_alive {
+            down.set_keepalive(None);
+        }
+    }
+
+    /// Records an answer that is complete but for the bytes that are held.
+    fn settle(&mut self, ledger: &mut Ledger, held: Option<&Bytes>) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
+        let is_told = (200..300).contains(&self.status);
+        let (error, billable) = match (is_told, self.is_alive) {
+            (true, true) => (None, Billable::Answer),
+            (true, false) => (Some(ErrorClass::ClientGone), Billable::Drained),
+            (false, _) => (self.refusal(), Billable::Nothing),
+        };
+        let waiting = held.filter(|_| self.is_alive).map_or(0, |held| held.len() as u64);
+        let response_bytes = self.response_bytes.saturating_add(waiting);
+        self.record(ledger, Ending { status: Some(self.status), error, billable, response_bytes });
+    }
+
+    fn settle_broken(&mut self, ledger: &mut Ledger, error: ErrorClass) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
+        let is_told = (200..300).contains(&self.status);
+        let billable = if is_told { Billable::Answer } else { Billable::Nothing };
+        let (status, response_bytes) = (Some(self.status), self.response_bytes);
+        self.record(ledger, Ending { status, error: Some(error), billable, response_bytes });
+    }
+
+    fn record(&self, ledger: &mut Ledger, ending: Ending) {
+        if let Some(open) = ledger.open_mut() {
+            let mut facts = self.meter.facts();
+            // Characters are what the client wrote, which the provider need not repeat.
+            let is_speech = self.passing.operation == Some(OpenaiOperation::Speech);
+            if facts.usage.is_none() && is_speech && !self.passing.expected.is_empty() {
+                let meters = self.passing.expected;
+                facts.usage = Some(Usage { meters, ..Usage::default() });
+                facts.is_usage_partial = true;
+            }
+            open.facts = Some(facts);
+        }
+        let status = ending.status;
+        ledger.end_attempt(ending);
+        ledger.finish(status);
+    }
+
+    /// What kind of error a provider's status is; a redirection is none.
+    fn refusal(&self) -> Option<ErrorClass> {
+        let error = UpstreamError {
+            status: self.status,
+            message: String::new(),
+            kind: None,
+            code: None,
+            param: None,
+        };
+        (self.status >= 400).then(|| Failure::answered(&error, None).class)
+    }
+}

@@ -1,0 +1,96 @@
+//! Google's embeddings, one content or several; like the service itself they tell no usage.
+
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::{Gemini, decoded};
+use crate::bill::{BilledRequest, Quantities};
+use crate::desk::Desk;
+use crate::dialects::openai::embeddings::{DIMENSIONS, DIMENSIONS_MAX, vector};
+use crate::dialects::{Wire, malformed, request_id, to_json};
+use crate::dice::mix_text;
+use crate::rate::Allowance;
+use crate::refusal::Refusal;
+use crate::respond::{BODY_BYTES_MAX, authorise, refuse, respond, script_of};
+use crate::tokens::text_tokens;
+
+/// Contents one request may hold.
+const CONTENTS_MAX: usize = 100;
+
+/// Answers `POST /…/models/MODEL:embedContent` and `…:batchEmbedContents`.
+pub(super) async fn embed(desk: &Desk, request: Request) -> Response {
+    let serial = desk.serial();
+    let mut response = match answer(desk, request, serial).await {
+        Ok(body) => respond(200, "application/json", to_json(&body)),
+        Err(refusal) => refuse::<Gemini>(&refusal, serial),
+    };
+    let now = desk.options.clock.now();
+    <Gemini as Wire>::dress(response.headers_mut(), serial, &Allowance::GENEROUS, now);
+    response
+}
+
+async fn answer(desk: &Desk, request: Request, serial: u64) -> Result<Value, Refusal> {
+    let (parts, body) = request.into_parts();
+    authorise::<Gemini>(desk, &parts.headers)?;
+    let body = to_bytes(body, BODY_BYTES_MAX)
+        .await
+        .map_err(|_| Refusal::new(413, "request exceeds the maximum size"))?;
+    let body: Value = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
+    let place = parts.uri.path().split_once("/models/").map_or("", |(_, place)| place);
+    let (name, operation) = place.rsplit_once(':').unwrap_or((place, ""));
+    let name = decoded(name);
+    let (model, script) = script_of(desk, &name, &parts.headers)?;
+    if let Some(status) = script.status {
+        return Err(Refusal::new(status, format!("Simulated error {status}"))
+            .retry_after(script.retry_after_s));
+    }
+    let is_batch = operation == "batchEmbedContents";
+    let requests = if is_batch { body["requests"].as_array().cloned() } else { Some(vec![body]) };
+    let requests = requests.filter(|all| (1..=CONTENTS_MAX).contains(&all.len()));
+    let requests = requests.ok_or_else(|| {
+        Refusal::invalid("at most 100 requests can be in one batch, and at least one")
+            .about("requests")
+    })?;
+    let (mut tokens, mut vectors) = (0, Vec::new());
+    for request in &requests {
+        // In a batch each names the model again, and must name the same.
+        let again = request["model"].as_str();
+        if is_batch && again != Some(format!("models/{name}").as_str()) {
+            return Err(Refusal::invalid("all requests must name the path's model").about("model"));
+        }
+        let (read, values) = content(request)?;
+        tokens += read;
+        vectors.push(json!({"values": values}));
+    }
+    desk.ledger.add(BilledRequest {
+        id: <Gemini as Wire>::answer_id(serial),
+        request_id: request_id(serial),
+        model,
+        is_complete: true,
+        quantities: Quantities { requests: 1, input_tokens: tokens, ..Quantities::default() },
+    });
+    Ok(match is_batch {
+        true => json!({"embeddings": vectors}),
+        false => json!({"embedding": vectors.first()}),
+    })
+}
+
+/// A content's tokens and vector.
+fn content(request: &Value) -> Result<(u64, Vec<f32>), Refusal> {
+    let missing = || Refusal::invalid("* EmbedContentRequest.content: empty").about("content");
+    let parts = request["content"]["parts"].as_array().ok_or_else(missing)?;
+    let text: String = parts.iter().filter_map(|part| part["text"].as_str()).collect();
+    if text.is_empty() {
+        return Err(missing());
+    }
+    let size = match request["outputDimensionality"].as_u64() {
+        None => DIMENSIONS,
+        Some(size) => usize::try_from(size)
+            .ok()
+            .filter(|size| (1..=DIMENSIONS_MAX).contains(size))
+            .ok_or_else(|| Refusal::invalid("output_dimensionality is out of range"))?,
+    };
+    Ok((text_tokens(&text), vector(mix_text(0, &text), size)))
+}
