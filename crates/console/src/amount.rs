@@ -149,6 +149,19 @@ impl fmt::Display for Difference {
 
 impl HtmlSafe for Difference {}
 
+/// A change to its last digit, with its sign always shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ExactDifference(pub(crate) Amount);
+
+impl fmt::Display for ExactDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plus = if self.0.digits > 0 { "+" } else { "" };
+        write!(f, "<data value=\"{}\">{plus}{}</data>", self.0.plain(), self.0.text())
+    }
+}
+
+impl HtmlSafe for ExactDifference {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

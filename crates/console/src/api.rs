@@ -50,7 +50,7 @@ struct Sent<T>(T);
         (name = "keys", description = "Virtual keys of the gateway."),
         (name = "budgets", description = "Hard limits and where they stand."),
         (name = "alerts", description = "Incidents, and the deliveries that told of them."),
-        (name = "prices", description = "The price book in force, and what usage costs by it."),
+        (name = "prices", description = "The price book in force, what usage costs by it and would elsewhere, what providers report, and models that end or have no price."),
         (name = "statements", description = "What each team used in a month.")
     ),
     modifiers(&Security)
@@ -85,6 +85,10 @@ pub(crate) fn routes(state: &ConsoleState) -> (Router<ConsoleState>, Document) {
         .routes(routes!(alerts::deliveries))
         .routes(routes!(alerts::replay))
         .routes(routes!(prices::list))
+        .routes(routes!(prices::what_if::show))
+        .routes(routes!(prices::retiring::list))
+        .routes(routes!(prices::drift::list))
+        .routes(routes!(prices::unpriced::list))
         .routes(routes!(statements::list))
         .routes(routes!(statements::show))
         .layer(from_fn_with_state(state.clone(), once::replay))

@@ -8,6 +8,7 @@ mod bars;
 mod burn;
 mod lines;
 mod plot;
+mod ranges;
 mod scale;
 mod stack;
 mod waterfall;
@@ -24,6 +25,7 @@ pub(crate) use bars::ranked_bars;
 pub(crate) use burn::{BurnDown, burn_down};
 pub(crate) use lines::lines;
 pub(crate) use plot::{Bucket, PAINTS, Plot, PlotSeries, Swatch};
+pub(crate) use ranges::{RangeBar, ranges};
 pub(crate) use stack::stacked_bars;
 pub(crate) use waterfall::{Stretch, waterfall};
 

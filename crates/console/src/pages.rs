@@ -16,7 +16,7 @@ pub(crate) mod request;
 pub(crate) mod requests;
 pub(crate) mod statement;
 pub(crate) mod statements;
-mod terms;
+pub(crate) mod terms;
 
 use askama::Template;
 use axum::extract::{FromRequestParts, Query};

@@ -10,7 +10,7 @@ use store::Role;
 pub enum Permission {
     /// See prices, the overview, explore, and statements, a statement's CSV included.
     ReadCosts,
-    /// Take what explore shows away, as CSV or Parquet.
+    /// Take what explore, what-if and invoice drift show away, as CSV or Parquet.
     Export,
     /// See single requests and what each cost.
     ReadRequests,
@@ -61,7 +61,7 @@ impl Permission {
     pub const fn deed(self) -> &'static str {
         match self {
             Self::ReadCosts => "see costs",
-            Self::Export => "export what explore shows",
+            Self::Export => "export figures",
             Self::ReadRequests => "see single requests",
             Self::ReadBudgets => "see budgets",
             Self::WriteBudgets => "change budgets",

@@ -9,7 +9,7 @@ use lake::ReportedCost;
 use units::Usd;
 
 /// Difference that is told, in thousandths of what the provider reported: more than 0.1 %.
-const TOLERATED_PER_MILLE: i128 = 1;
+pub const DRIFT_TOLERATED_PER_MILLE: i128 = 1;
 
 /// What a comparison comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,13 @@ pub struct CostDrift {
 }
 
 impl CostDrift {
+    /// The difference in thousandths of what was reported, rounded towards zero; `None` where nothing
+    /// was reported.
+    pub fn per_mille(&self) -> Option<i128> {
+        let reported = self.cost.reported.pico();
+        self.delta.pico().saturating_mul(1_000).checked_div(reported)
+    }
+
     /// Compares one day of one model.
     pub fn of(cost: ReportedCost) -> Self {
         let delta = cost.reported - cost.computed;
@@ -75,7 +82,7 @@ pub fn cost_drift_by_model(costs: impl IntoIterator<Item = ReportedCost>) -> Vec
 /// Nothing reported tolerates nothing.
 fn is_tolerated(delta: Usd, reported: Usd) -> bool {
     let (delta, reported) = (delta.pico().saturating_abs(), reported.pico().saturating_abs());
-    delta.saturating_mul(1_000) <= reported.saturating_mul(TOLERATED_PER_MILLE)
+    delta.saturating_mul(1_000) <= reported.saturating_mul(DRIFT_TOLERATED_PER_MILLE)
 }
 
 #[cfg(test)]

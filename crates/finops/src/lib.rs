@@ -26,7 +26,9 @@ pub use detect::{
     BURN_WINDOW_US, BudgetRule, BudgetUse, BurnRule, Gauge, Measured, Reading, SpendRule, Unpriced,
     budget, burn_rate, since, stalled, team_spend, unpriced,
 };
-pub use drift::{CostDrift, DriftVerdict, cost_drift, cost_drift_by_model};
+pub use drift::{
+    CostDrift, DRIFT_TOLERATED_PER_MILLE, DriftVerdict, cost_drift, cost_drift_by_model,
+};
 pub use error::FinopsError;
 pub use forecast::{Change, run_rate};
 pub use incident::{
@@ -36,10 +38,11 @@ pub use incident::{
 pub use rounding::{Rounded, largest_remainder};
 pub use spreadsheet::neutralise;
 pub use statement::{
-    Basis, Coverage, DISPLAY_DECIMALS, FeatureSubtotal, Figures, ROUNDING_NOTE, Scope, Statement,
-    StatementLine, Totals, UNTAGGED, UsageLine,
+    Adjustment, Basis, Coverage, DISPLAY_DECIMALS, FeatureSubtotal, Figures, ROUNDING_NOTE, Scope,
+    Statement, StatementLine, Totals, UNTAGGED, UsageLine,
 };
 pub use whatif::{
-    Alternative, Bill, Caching, Conversion, Estimate, Ratio, TokenizerFamily, Tokenizers,
-    TokenizersError, WhatIf, WhatIfLine, what_if,
+    Alternative, Bill, Caching, Conversion, Estimate, Ratio, Repricing, TIERS_MAX, TokenBand,
+    TokenizerFamily, Tokenizers, TokenizersError, WhatIf, WhatIfLine, model_named, tier_starts,
+    tier_starts_of, what_if,
 };

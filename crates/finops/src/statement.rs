@@ -2,11 +2,13 @@
 //!
 //! It must never know where usage is kept or how a page looks.
 
+mod adjustment;
 mod compile;
 mod export;
 #[cfg(test)]
 mod laws;
 
+pub use adjustment::Adjustment;
 use serde::Serialize;
 use units::{BillingPeriod, BillingZone, Slug, StatementId, UnixMicros, Usd};
 
@@ -142,9 +144,11 @@ pub struct Statement {
     pub totals: Totals,
     /// How much is explained.
     pub coverage: Coverage,
+    /// What corrected prices changed since the usage was recorded; all of it is in `totals` already.
+    pub adjustments: Vec<Adjustment>,
     /// What it was computed from.
     pub basis: Basis,
-    /// `blake3:` and the hash of scope, lines and price versions. When and at which table version it
+    /// `blake3:` and the hash of scope, lines, price versions and adjustments if any. When and at which table version it
     /// was computed is left out: equal digests mean equal figures.
     pub digest: String,
 }

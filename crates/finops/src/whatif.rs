@@ -1,10 +1,11 @@
 //! What a scope's traffic would cost elsewhere: on another model, tier or terms, with or without caching.
 //!
 //! Quantities are the recorded ones where the model counts tokens as before, and then each figure is
-//! exact; else they are converted between vocabularies, and each figure comes with a band. It must never
-//! know a price: who does is asked.
+//! exact; else they are converted between vocabularies, and each figure comes with a band. The sums must never
+//! know a price: `repricing`, which does, is asked.
 
 mod bill;
+mod repricing;
 mod tokenizers;
 
 #[cfg(test)]
@@ -12,10 +13,12 @@ mod laws;
 
 use std::collections::BTreeMap;
 
+use events::Meters;
 use lake::WhatIfGroup;
 use units::Usd;
 
 pub use bill::{Bill, Caching};
+pub use repricing::{Repricing, TIERS_MAX, model_named, tier_starts, tier_starts_of};
 pub use tokenizers::{Conversion, Ratio, TokenizerFamily, Tokenizers, TokenizersError};
 
 /// Attodollars (1e-18 USD) in a picodollar, to which a line is rounded once.
@@ -44,6 +47,17 @@ pub struct Estimate {
     pub high: Usd,
 }
 
+/// Tokens and how far off their number may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TokenBand {
+    /// The fewest the band allows.
+    pub low: u64,
+    /// As many as expected.
+    pub expected: u64,
+    /// The most the band allows.
+    pub high: u64,
+}
+
 /// What one model's traffic cost, and would have cost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WhatIfLine {
@@ -61,6 +75,10 @@ pub struct WhatIfLine {
     pub would_cost: Estimate,
     /// Attempts the alternative has no price for: in `billed`, and not in `would_cost`.
     pub unknown: u64,
+    /// Input and output tokens as they were counted.
+    pub tokens: u64,
+    /// The same as the alternative's vocabulary would count them.
+    pub would_count: TokenBand,
     /// Tokens are counted as they were, so that `would_cost` is exact up to the rounding of each row
     /// (half of 1e-12 USD a request at most).
     pub is_exact: bool,
@@ -140,6 +158,8 @@ fn add_group(
     line.is_exact &= conversion.is_exact();
     line.may_cross_tier |= bill::may_cross_tier(group, conversion, &alternative.tiers);
     let bills = conversion.ratios().map(|ratio| Bill::of(group, ratio, alternative.caching));
+    line.tokens = line.tokens.saturating_add(tokens_of(&group.meters));
+    line.would_count.add(bills.map(|bill| tokens_of(&bill.total)));
     let costs = bills.map(|bill| price(group, &bill));
     match costs {
         [Some(low), Some(expected), Some(high)] => {
@@ -160,6 +180,9 @@ fn total(lines: &[WhatIfLine]) -> WhatIfLine {
         total.billed += line.billed;
         total.unpriced = total.unpriced.saturating_add(line.unpriced);
         total.unknown = total.unknown.saturating_add(line.unknown);
+        total.tokens = total.tokens.saturating_add(line.tokens);
+        let TokenBand { low, expected, high } = line.would_count;
+        total.would_count.add([low, expected, high]);
         total.would_cost.low += line.would_cost.low;
         total.would_cost.expected += line.would_cost.expected;
         total.would_cost.high += line.would_cost.high;
@@ -167,6 +190,18 @@ fn total(lines: &[WhatIfLine]) -> WhatIfLine {
         total.may_cross_tier |= line.may_cross_tier;
     }
     total
+}
+
+fn tokens_of(meters: &Meters) -> u64 {
+    meters.input_tokens().saturating_add(meters.output_tokens())
+}
+
+impl TokenBand {
+    fn add(&mut self, [low, expected, high]: [u64; 3]) {
+        self.low = self.low.saturating_add(low);
+        self.expected = self.expected.saturating_add(expected);
+        self.high = self.high.saturating_add(high);
+    }
 }
 
 /// Half to even, to 1e-12 USD.

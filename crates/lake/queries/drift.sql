@@ -2,7 +2,8 @@
 -- grain: one row per provider, model and UTC day on which the provider named costs
 -- units: cost USD (decimal, 1e-12), attempts
 -- source: usage, rows whose answer names a cost, and their corrections (which name zero)
--- parameters: $from, $to (instants, end excluded), $first_day, $last_day (their UTC days)
+-- parameters: $team (NULL is everybody), $from, $to (instants, end excluded), $first_day, $last_day
+--   (their UTC days)
 SELECT
     event_date AS day,
     provider,
@@ -22,6 +23,7 @@ FROM usage
 WHERE event_date BETWEEN $first_day AND $last_day
   AND received_at >= $from
   AND received_at < $to
+  AND (team = $team OR $team IS NULL)
   AND cost_reported_usd IS NOT NULL
 GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3

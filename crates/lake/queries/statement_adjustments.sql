@@ -1,14 +1,16 @@
--- What a team's usage was first recorded at, what of it was taken back, and what it was stated at anew.
--- grain: one row per model and price-book version; NULL is the version of what had no price
+-- What corrections took back of a team's usage, and what they stated it at anew.
+-- grain: one row per model, price book before and price book after; NULL before is what had no price
 -- units: cost USD (decimal, 1e-12), attempts
--- source: usage, every row of models that have corrections
+-- source: usage, corrections alone: files without any are skipped by their statistics
 -- parameters: $organisation, $team (slugs), $from, $to (instants, end excluded), $first_day, $last_day
 --   (their UTC days)
-WITH scoped AS (
+WITH corrections AS (
     SELECT
         COALESCE(model_resolved, model_asked) AS model,
-        price_version,
+        epoch,
+        adjusts,
         adjustment,
+        price_version,
         cost_usd
     FROM usage
     WHERE event_date BETWEEN $first_day AND $last_day
@@ -16,18 +18,22 @@ WITH scoped AS (
       AND received_at < $to
       AND organisation = $organisation
       AND team = $team
-      AND usage_source <> 'none'
+      AND adjustment IS NOT NULL
+),
+taken AS (
+    SELECT * FROM corrections WHERE adjustment = 'retraction'
+),
+stated AS (
+    SELECT * FROM corrections WHERE adjustment = 'restatement'
 )
 SELECT
-    model,
-    price_version,
-    COUNT(*) FILTER (WHERE adjustment IS NULL) AS recorded,
-    COUNT(*) FILTER (WHERE adjustment = 'retraction') AS retracted,
-    COUNT(*) FILTER (WHERE adjustment = 'restatement') AS restated,
-    SUM(cost_usd) FILTER (WHERE adjustment IS NULL) AS recorded_usd,
-    SUM(cost_usd) FILTER (WHERE adjustment = 'retraction') AS retracted_usd,
-    SUM(cost_usd) FILTER (WHERE adjustment = 'restatement') AS restated_usd
-FROM scoped
-WHERE model IN (SELECT model FROM scoped WHERE adjustment IS NOT NULL)
-GROUP BY model, price_version
-ORDER BY model, price_version
+    COALESCE(stated.model, taken.model) AS model,
+    taken.price_version AS version_before,
+    stated.price_version AS version_after,
+    COUNT(*) AS attempts,
+    SUM(taken.cost_usd) AS taken_usd,
+    SUM(stated.cost_usd) AS stated_usd
+FROM stated
+FULL JOIN taken ON taken.epoch = stated.epoch AND taken.adjusts = stated.adjusts
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3

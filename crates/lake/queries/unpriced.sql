@@ -1,7 +1,7 @@
 -- Calls that still have no price, by model and by team.
 -- grain: one row per provider, model and team; NULL is usage without one
 -- units: attempts, tokens, instants UTC (gateway clock)
--- source: usage, calls without a cost that no correction gave one
+-- source: usage, calls without a cost that no correction gave one; not those that told no usage
 -- parameters: $team (NULL is everybody), $from, $to (instants, end excluded), $first_day, $last_day
 --   (their UTC days)
 SELECT
@@ -25,6 +25,6 @@ WHERE calls.event_date BETWEEN $first_day AND $last_day
   AND calls.received_at < $to
   AND (calls.team = $team OR $team IS NULL)
   AND calls.cost_usd IS NULL
-  AND calls.usage_source <> 'none'
+  AND calls.usage_source NOT IN ('none', 'unknown')
 GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3

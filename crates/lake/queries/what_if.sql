@@ -5,7 +5,8 @@
 -- source: usage, every attempt that used something
 -- parameters: $organisation (slug, NULL is all), $scope (a name below, or 'organisation' for all of
 --   it), $value, $from, $to (instants, end excluded), $first_day, $last_day (their UTC days),
---   $size_1 to $size_4 (input tokens from which a prompt is of the next size)
+--   $size_1 to $size_4 (input tokens from which a prompt is of the next size), filters (conditions are
+--   put in its place)
 SELECT
     provider,
     COALESCE(model_resolved, model_asked) AS model,
@@ -49,7 +50,7 @@ FROM usage
 WHERE event_date BETWEEN $first_day AND $last_day
   AND received_at >= $from
   AND received_at < $to
-  AND usage_source <> 'none'
+  AND usage_source NOT IN ('none', 'unknown')
   AND (organisation = $organisation OR $organisation IS NULL)
   AND ($scope <> 'team' OR team = $value)
   AND ($scope <> 'project' OR project = $value)
@@ -57,5 +58,6 @@ WHERE event_date BETWEEN $first_day AND $last_day
   AND ($scope <> 'user' OR user_id = $value)
   AND ($scope <> 'customer' OR customer = $value)
   AND ($scope <> 'model' OR model_resolved = $value)
+  AND $filters
 GROUP BY 1, 2, 3, 4, 5, 6, 7
 ORDER BY 1, 2, 3, 4, 5, 6, 7

@@ -73,8 +73,13 @@ pub(crate) fn conditions(table: Table, lens: &Lens, filters: &[Filter]) -> Vec<S
         let column = table.column(&GroupBy::Dimension(Dimension::Team));
         conditions.push(format!("{column} = {}", literal::text(team)));
     }
-    conditions.extend(filters.iter().filter_map(|filter| filter.sql(table)));
+    conditions.extend(clauses(table, filters));
     conditions
+}
+
+/// The conditions of filters alone, to be joined by `AND`; those that let everything pass left out.
+pub(crate) fn clauses(table: Table, filters: &[Filter]) -> Vec<String> {
+    filters.iter().filter_map(|filter| filter.sql(table)).collect()
 }
 
 impl Filter {

@@ -67,15 +67,16 @@ pub use query::QueryResult;
 pub use render::Rendering;
 pub use reports::{
     CallTerms, Coverage, DayTotal, Dimension, Freshness, HolderSpend, HourSpend, ModelChange,
-    ModelUse, Ranked, RecentSpend, ReportedCost, StatementAdjustment, StatementLine, TeamSpend,
-    Totals, UnpricedModel, UnpricedUse, WhatIfGroup, WhatIfQuery,
+    ModelHolder, ModelUse, ModelUsed, Ranked, RecentSpend, ReportedCost, StatementAdjustment,
+    StatementLine, TeamSpend, Totals, UnpricedEntry, UnpricedModel, UnpricedUse, WhatIfGroup,
+    WhatIfQuery,
 };
 pub use requests::{
     RequestAttempt, RequestKind, RequestPayer, RequestRow, RequestUse, RequestsPage, RequestsQuery,
 };
 pub use rerate::{
     Amounts, ModelRerated, PriceBasis, RERATE_NODE, Reprice, RerateFilter, RerateOptions,
-    RerateRow, Rerated,
+    RerateRow, Rerated, RowPrices,
 };
 pub use rollup::{
     Grain as RollupGrain, MEASURES, Measure as RollupMeasure, ROLLUP_TABLES, RolledUp, RollupTable,

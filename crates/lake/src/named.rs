@@ -1,5 +1,7 @@
 //! The query files: all analytic SQL of the product, one question each.
 
+use crate::filter::{self, Filter, Table};
+
 /// One file of `queries/`, with a header that states its grain, units and source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamedQuery {
@@ -7,6 +9,15 @@ pub struct NamedQuery {
     pub name: &'static str,
     /// The file: header and statement.
     pub sql: &'static str,
+}
+
+impl NamedQuery {
+    /// The statement with conditions in the place of `$filters`; without any it holds for everything.
+    pub(crate) fn filtered(&self, table: Table, filters: &[Filter]) -> String {
+        let clauses = filter::clauses(table, filters);
+        let text = if clauses.is_empty() { "TRUE".to_owned() } else { clauses.join(" AND ") };
+        self.sql.replace("$filters", &text)
+    }
 }
 
 macro_rules! queries {
@@ -58,6 +69,12 @@ queries!(
     UNPRICED_MODELS = "unpriced_models",
     /// Calls without a price, by model and team.
     UNPRICED = "unpriced",
+    /// Models with calls that have no price, by day.
+    UNPRICED_QUEUE = "unpriced_queue",
+    /// Use and cost of every model.
+    MODELS_USED = "models_used",
+    /// By which routes and keys models are used.
+    MODEL_HOLDERS = "model_holders",
     /// What providers report beside what the book computes.
     DRIFT = "drift",
     /// Corrections so far, by the row corrected.
@@ -127,6 +144,7 @@ mod tests {
                 ("size_2", limit(200_000)),
                 ("size_3", limit(272_000)),
                 ("size_4", limit(512_000)),
+                ("filters", datafusion::scalar::ScalarValue::Boolean(Some(true))),
             ]);
             let frame = plan(&context, query.sql, params).await;
             let planned = frame.unwrap_or_else(|e| panic!("{}: {e}", query.name));

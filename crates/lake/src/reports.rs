@@ -13,6 +13,7 @@ mod spend;
 mod statement;
 mod top;
 mod unpriced;
+mod uses;
 mod what_if;
 
 pub use drift::{ReportedCost, StatementAdjustment};
@@ -22,7 +23,8 @@ pub use series::{HourSpend, RecentSpend};
 pub use spend::{HolderSpend, ModelChange, ModelUse, UnpricedModel};
 pub use statement::{StatementLine, TeamSpend};
 pub use top::{Dimension, Ranked};
-pub use unpriced::UnpricedUse;
+pub use unpriced::{UnpricedEntry, UnpricedUse};
+pub use uses::{ModelHolder, ModelUsed};
 pub use what_if::{CallTerms, WhatIfGroup, WhatIfQuery};
 
 use crate::named::NamedQuery;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use finops::{Basis, Figures, Scope, Statement, UsageLine};
+use finops::{Adjustment, Basis, Figures, Scope, Statement, UsageLine};
 use lake::{Dimension, Lake, LakeError, Lens, Ranked, Window};
 use units::{BillingPeriod, BillingZone, Clock, Slug, Usd};
 
@@ -146,9 +146,13 @@ impl Ledger for LakeLedger {
     ) -> Result<Option<Statement>, LedgerError> {
         let window = Window::of_period(period, &self.zone);
         let generated_at = self.clock.now();
-        let (lines, price_versions) = tokio::try_join!(
-            self.lake.statement_lines(self.organisation.as_str(), team.as_str(), window),
-            self.lake.statement_prices(self.organisation.as_str(), team.as_str(), window),
+        let (organisation, team_name) = (self.organisation.as_str(), team.as_str());
+        // One state of the table: else a correction between two reads would not add up.
+        let lake = &self.lake.pinned().await.map_err(failed)?;
+        let (lines, price_versions, adjustments) = tokio::try_join!(
+            lake.statement_lines(organisation, team_name, window),
+            lake.statement_prices(organisation, team_name, window),
+            lake.statement_adjustments(organisation, team_name, window),
         )
         .map_err(failed)?;
         if lines.is_empty() {
@@ -156,7 +160,9 @@ impl Ledger for LakeLedger {
         }
         let scope = Scope::new(self.organisation.clone(), team.clone(), period, &self.zone);
         let basis = Basis { generated_at, table_version: 0, price_versions };
+        let adjustments = adjustments.into_iter().map(adjustment).collect();
         let statement = Statement::compile(scope, basis, lines.into_iter().map(usage_line))
+            .and_then(|statement| statement.with_adjustments(adjustments))
             .map_err(|error| LedgerError::Failed(error.to_string()))?;
         Ok(Some(statement))
     }
@@ -202,6 +208,17 @@ fn usage_line(line: lake::StatementLine) -> UsageLine {
             output_tokens: line.output_tokens,
             cost: line.cost,
         },
+    }
+}
+
+fn adjustment(line: lake::StatementAdjustment) -> Adjustment {
+    Adjustment {
+        model: line.model,
+        version_before: line.version_before,
+        version_after: line.version_after,
+        attempts: line.attempts,
+        before: line.before,
+        after: line.after,
     }
 }
 

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lake::{Lake, Lens, Window};
+use lake::{Lake, ModelHolder, ModelUsed, ReportedCost, WhatIfGroup, WhatIfQuery};
+use policy::Scope;
 use pricing::PriceBook;
-use units::{Slug, UnixMicros};
+use units::Slug;
 
-use super::explore::failed;
+use super::explore::{failed, filters, lens};
 use super::requests::Prices;
+use crate::explore::Span;
 use crate::ledger::LedgerError;
-use crate::prices::{PriceDesk, RecordedLayer, UnpricedUse};
-
-/// The queue has no beginning: what was used years ago still costs something.
-const EVER: Window = Window { from: UnixMicros::new(0), to: UnixMicros::new(i64::MAX) };
+use crate::prices::{
+    HOLDERS_MAX, PriceDesk, RecordedLayer, RouteTarget, TrafficAsked, UnpricedUse,
+};
 
 /// The prices of an installation.
 #[derive(Debug, Clone)]
@@ -36,6 +37,14 @@ impl PriceDesk for LakePrices {
         self.prices.book()
     }
 
+    fn billed_as(&self, provider: &str) -> Option<String> {
+        self.prices.billed_as(provider)
+    }
+
+    fn targets(&self) -> Vec<RouteTarget> {
+        self.prices.targets()
+    }
+
     async fn recorded(&self, version: &str) -> Result<Vec<RecordedLayer>, LedgerError> {
         let found = self.kept.at(version).await;
         let layers = found.map_err(|error| LedgerError::Failed(error.to_string()))?;
@@ -47,18 +56,61 @@ impl PriceDesk for LakePrices {
         Ok(layers.unwrap_or_default().into_iter().map(layer).collect())
     }
 
-    async fn unpriced(&self, team: Option<&Slug>) -> Result<Vec<UnpricedUse>, LedgerError> {
-        let lens = Lens { window: EVER, team: team.map(ToString::to_string) };
-        let found = Box::pin(self.lake.unpriced(&lens)).await.map_err(failed)?;
-        let used = |used: lake::UnpricedUse| UnpricedUse {
+    async fn unpriced(
+        &self,
+        span: Span,
+        team: Option<&Slug>,
+    ) -> Result<Vec<UnpricedUse>, LedgerError> {
+        let lens = lens(span, team.map(|team| team.as_str()));
+        let found = Box::pin(self.lake.unpriced_queue(&lens)).await.map_err(failed)?;
+        let used = |used: lake::UnpricedEntry| UnpricedUse {
             billed_as: used.provider.as_deref().and_then(|name| self.prices.billed_as(name)),
             provider: used.provider,
             model: used.model,
             requests: used.requests,
             tokens: used.tokens,
-            first_at: used.first_at,
-            last_at: used.last_at,
+            first_day: used.first_day,
+            last_day: used.last_day,
         };
         Ok(found.into_iter().map(used).collect())
+    }
+
+    async fn models_used(
+        &self,
+        span: Span,
+        team: Option<&Slug>,
+    ) -> Result<Vec<ModelUsed>, LedgerError> {
+        let lens = lens(span, team.map(|team| team.as_str()));
+        Box::pin(self.lake.models_used(&lens)).await.map_err(failed)
+    }
+
+    async fn model_holders(
+        &self,
+        span: Span,
+        team: Option<&Slug>,
+        models: &[String],
+    ) -> Result<Vec<ModelHolder>, LedgerError> {
+        let lens = lens(span, team.map(|team| team.as_str()));
+        Box::pin(self.lake.model_holders(&lens, models, HOLDERS_MAX)).await.map_err(failed)
+    }
+
+    async fn traffic(&self, asked: &TrafficAsked) -> Result<Vec<WhatIfGroup>, LedgerError> {
+        let query = WhatIfQuery {
+            window: lens(asked.span, None).window,
+            organisation: None,
+            scope: asked.team.clone().map_or(Scope::Organisation, Scope::Team),
+            filters: filters(&asked.conditions),
+            sizes: asked.sizes.clone(),
+        };
+        Box::pin(self.lake.what_if(&query)).await.map_err(failed)
+    }
+
+    async fn reported_costs(
+        &self,
+        span: Span,
+        team: Option<&Slug>,
+    ) -> Result<Vec<ReportedCost>, LedgerError> {
+        let lens = lens(span, team.map(|team| team.as_str()));
+        Box::pin(self.lake.reported_costs(&lens)).await.map_err(failed)
     }
 }

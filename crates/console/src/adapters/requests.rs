@@ -1,4 +1,4 @@
-//! Single requests over the usage table, their costs taken apart by the price book in force.
+//! Single requests over the usage table, their costs taken apart by the price books they name.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,11 +10,13 @@ use units::{RequestId, Slug};
 
 use super::explore::{failed, filters, lens};
 use crate::ledger::LedgerError;
+use crate::prices::RouteTarget;
 use crate::requests::{
     Attempt, Kind, Marks, Payer, RequestLog, RequestRow, RequestsPage, RequestsQuestion,
 };
 
 /// The prices in force: they may change while the console runs.
+#[async_trait]
 pub trait Prices: Send + Sync + fmt::Debug {
     /// The book.
     fn book(&self) -> Arc<PriceBook>;
@@ -22,6 +24,14 @@ pub trait Prices: Send + Sync + fmt::Debug {
     /// Who bills for a provider of the configuration, as the book knows it; `None` where it is the
     /// provider itself, or the provider is gone.
     fn billed_as(&self, provider: &str) -> Option<String>;
+
+    /// Where the routes in force lead.
+    fn targets(&self) -> Vec<RouteTarget>;
+
+    /// The book that rows know by a version, as it was; `None`, the default, where it is not kept.
+    async fn book_of(&self, _version: &str) -> Option<Arc<PriceBook>> {
+        None
+    }
 }
 
 /// Requests of the usage table.
@@ -64,14 +74,27 @@ impl RequestLog for LakeRequests {
         if !is_theirs {
             return Ok(Vec::new());
         }
-        let book = self.prices.book();
-        let attempt = |event: events::UsageEvent| {
-            let provider = event.model.provider.as_deref();
-            let billed_as = provider.and_then(|provider| self.prices.billed_as(provider));
-            let receipt = book.receipt(&event, billed_as.as_deref());
-            Attempt { event, receipt }
+        let mut attempts = Vec::with_capacity(found.len());
+        for recorded in found {
+            attempts.push(self.attempt(recorded.event).await);
+        }
+        Ok(attempts)
+    }
+}
+
+impl LakeRequests {
+    /// An attempt with its cost taken apart by the book it names; where that is not kept, by the book in
+    /// force, which gives lines only if its rates are the very same.
+    async fn attempt(&self, event: events::UsageEvent) -> Attempt {
+        let in_force = self.prices.book();
+        let book = match event.cost.price_version.as_deref() {
+            Some(version) if version != in_force.version() => self.prices.book_of(version).await,
+            _ => None,
         };
-        Ok(found.into_iter().map(|recorded| attempt(recorded.event)).collect())
+        let provider = event.model.provider.as_deref();
+        let billed_as = provider.and_then(|provider| self.prices.billed_as(provider));
+        let receipt = book.unwrap_or(in_force).receipt(&event, billed_as.as_deref());
+        Attempt { event, receipt }
     }
 }
 

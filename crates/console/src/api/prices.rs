@@ -1,5 +1,10 @@
 //! Prices over the API: the book in force, and the cost of whatever is sent.
 
+pub(super) mod drift;
+pub(super) mod retiring;
+pub(super) mod unpriced;
+pub(super) mod what_if;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;

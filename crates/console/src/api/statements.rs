@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use finops::{Coverage, FeatureSubtotal, Scope, Statement, StatementLine, Totals};
+use finops::{Adjustment, Coverage, FeatureSubtotal, Scope, Statement, StatementLine, Totals};
 use serde::{Deserialize, Serialize};
 use units::{BillingPeriod, Slug};
 use utoipa::{IntoParams, ToSchema};
@@ -80,6 +80,10 @@ pub(super) struct StatementShown {
     /// All lines together.
     #[schema(value_type = Object)]
     totals: Totals,
+    /// What corrected prices changed since the usage was recorded, all of it in `totals` already: `model`,
+    /// `version_before`, `version_after`, `attempts`, and the cost `before` and `after`.
+    #[schema(value_type = Vec<Object>)]
+    adjustments: Vec<Adjustment>,
     /// How much is explained, thousandths.
     #[schema(value_type = Object)]
     coverage: Coverage,
@@ -111,6 +115,7 @@ impl StatementShown {
             lines: statement.lines,
             features: statement.features,
             totals: statement.totals,
+            adjustments: statement.adjustments,
             coverage: statement.coverage,
             basis: BasisShown {
                 generated_at: instant(basis.generated_at),

@@ -1,6 +1,10 @@
 //! Prices: the book in force, what models cost by it, and which calls it has no price for.
 
+pub(crate) mod drift;
+mod parts;
+pub(crate) mod retiring;
 mod row;
+pub(crate) mod what_if;
 
 use askama::Template;
 use axum::extract::State;
@@ -8,20 +12,30 @@ use axum::response::Html;
 use pricing::life::Lifecycle;
 use pricing::{ModelEntry, PriceBook};
 use serde::Deserialize;
+use units::UnixMicros;
 
 use super::layout::{Layout, Section};
 use super::{Asked, rendered};
 use crate::ConsoleState;
 use crate::access::Session;
+use crate::endings::Endings;
 use crate::error::ConsoleError;
+use crate::explore::Span;
 use crate::markup::Count;
 use crate::permission::Permission;
 use crate::prices::RecordedLayer;
 use crate::session::SignedIn;
+use parts::{Part, PartLink};
+use retiring::EndingView;
 use row::{LayerRow, ModelRow, UnpricedRow};
 
 /// Most rows of a table.
 const ROWS_MAX: usize = 200;
+/// Days of UTC, today included, whose calls without a price are looked for: sums by day are read for it.
+pub(crate) const QUEUE_DAYS: i64 = 400;
+
+/// Models that end in the summary; their own page has all.
+const ENDINGS_MAX: usize = 8;
 
 /// What may be asked of the page.
 #[derive(Debug, Default, Deserialize)]
@@ -47,6 +61,9 @@ struct PricesPage {
     has_more_models: bool,
     /// `None` when the ledger could not be read.
     queue: Option<Queue>,
+    queue_days: i64,
+    /// Models in use that end; empty also when the ledger could not be read.
+    endings: Vec<EndingView>,
     rows_max: usize,
 }
 
@@ -79,6 +96,7 @@ pub(crate) async fn show(
     let (life, now) = (Lifecycle::of_book(&book)?, state.now());
     let shown = found.iter().take(ROWS_MAX);
     let queue = Queue::read(&state, &session).await?;
+    let endings = endings(&state, &session).await?;
     rendered(&PricesPage {
         layout: Layout::new(&state, &session, Section::Prices, "Prices".to_owned()),
         version: book.version().to_owned(),
@@ -88,6 +106,8 @@ pub(crate) async fn show(
         models_found: count(found.len()),
         has_more_models: found.len() > ROWS_MAX,
         queue,
+        queue_days: QUEUE_DAYS,
+        endings,
         rows_max: ROWS_MAX,
     })
 }
@@ -127,6 +147,33 @@ async fn layers(state: &ConsoleState, book: &PriceBook) -> Vec<LayerRow> {
     book.sources().iter().rev().map(row).collect()
 }
 
+/// Models in use that end, the first to end first, as many as a summary shows.
+async fn endings(state: &ConsoleState, session: &Session) -> Result<Vec<EndingView>, ConsoleError> {
+    match Endings::read(state, session).await {
+        Ok(found) => Ok(found.models.iter().take(ENDINGS_MAX).map(EndingView::of).collect()),
+        Err(ConsoleError::Ledger(error)) => {
+            tracing::warn!(%error, "models that end not read");
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The days whose calls without a price are looked for.
+pub(crate) fn queue_span(now: UnixMicros) -> Span {
+    const DAY_US: i64 = 86_400_000_000;
+    let midnight = now.get().div_euclid(DAY_US).saturating_add(1).saturating_mul(DAY_US);
+    // A gateway's clock may run ahead of ours: a day more than today is looked at.
+    let to = UnixMicros::new(midnight.saturating_add(DAY_US));
+    Span { from: UnixMicros::new(midnight.saturating_sub(QUEUE_DAYS.saturating_mul(DAY_US))), to }
+}
+
+impl PricesPage {
+    fn parts(&self) -> [PartLink; 4] {
+        parts::links(Part::Book)
+    }
+}
+
 impl Filter {
     fn of(query: &PricesQuery, book: &PriceBook) -> Self {
         let asked = query.provider.trim();
@@ -145,7 +192,10 @@ impl Filter {
 
 impl Queue {
     async fn read(state: &ConsoleState, session: &Session) -> Result<Option<Self>, ConsoleError> {
-        let found = match state.read(state.prices()?.unpriced(session.team())).await {
+        let found = match state
+            .read(state.prices()?.unpriced(queue_span(state.now()), session.team()))
+            .await
+        {
             Ok(found) => found,
             // Prices do not come from the ledger and are worth showing without it.
             Err(ConsoleError::Ledger(error)) => {
@@ -154,11 +204,10 @@ impl Queue {
             }
             Err(error) => return Err(error),
         };
-        let moments = state.moments();
         Ok(Some(Self {
             found: count(found.len()),
             has_more: found.len() > ROWS_MAX,
-            rows: found.iter().take(ROWS_MAX).map(|used| UnpricedRow::of(used, &moments)).collect(),
+            rows: found.iter().take(ROWS_MAX).map(UnpricedRow::of).collect(),
         }))
     }
 }

@@ -5,12 +5,13 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use finops::{Coverage, Figures, ROUNDING_NOTE, Statement, StatementLine, UNTAGGED};
+use finops::{Adjustment, Coverage, Figures, ROUNDING_NOTE, Statement, StatementLine, UNTAGGED};
 use units::{BillingPeriod, Slug, Usd};
 
 use super::layout::{Layout, Section};
 use super::rendered;
 use crate::access::Session;
+use crate::amount::{Amount, ExactDifference, Unit};
 use crate::error::ConsoleError;
 use crate::figures::{counted, percent};
 use crate::ledger::MonthWindow;
@@ -26,6 +27,8 @@ struct StatementPage {
     heading: Heading,
     sections: Vec<FeatureSection>,
     total: FigureCells,
+    /// `None` where no price was corrected.
+    corrections: Option<Corrections>,
     notes: Notes,
     csv: String,
 }
@@ -60,6 +63,26 @@ struct FigureCells {
     exact: ExactMoney,
     rounded: Money,
     is_unpriced: bool,
+}
+
+/// What corrected prices changed, from what was recorded to the total.
+struct Corrections {
+    recorded: ExactMoney,
+    rows: Vec<CorrectionRow>,
+    adjusted: ExactDifference,
+    restated: ExactMoney,
+}
+
+/// One model's calls, priced anew.
+struct CorrectionRow {
+    model: Option<String>,
+    version_before: Option<String>,
+    version_after: Option<String>,
+    attempts: Count,
+    /// `None` where the calls had no price.
+    before: Option<ExactMoney>,
+    after: ExactMoney,
+    difference: ExactDifference,
 }
 
 /// What a reader must know to trust the figures.
@@ -115,6 +138,7 @@ fn page(
         heading,
         sections: sections(statement),
         total: FigureCells::of(&statement.totals.figures, statement.totals.cost_displayed),
+        corrections: Corrections::of(statement),
         notes: Notes::of(statement),
         csv: format!("/statements/team/{}/{}.csv", scope.team, scope.period),
     };
@@ -181,6 +205,36 @@ impl FigureCells {
             is_unpriced: figures.unpriced_requests > 0,
         }
     }
+}
+
+impl Corrections {
+    fn of(statement: &Statement) -> Option<Self> {
+        (!statement.adjustments.is_empty()).then(|| Self {
+            recorded: ExactMoney(statement.recorded()),
+            rows: statement.adjustments.iter().map(CorrectionRow::of).collect(),
+            adjusted: exact_difference(statement.adjusted()),
+            restated: ExactMoney(statement.totals.figures.cost),
+        })
+    }
+}
+
+impl CorrectionRow {
+    fn of(adjustment: &Adjustment) -> Self {
+        let had_price = adjustment.version_before.is_some();
+        Self {
+            model: adjustment.model.clone(),
+            version_before: adjustment.version_before.clone(),
+            version_after: adjustment.version_after.clone(),
+            attempts: Count(adjustment.attempts),
+            before: had_price.then_some(ExactMoney(adjustment.before)),
+            after: ExactMoney(adjustment.after),
+            difference: exact_difference(adjustment.difference()),
+        }
+    }
+}
+
+fn exact_difference(change: Usd) -> ExactDifference {
+    ExactDifference(Amount { digits: change.pico(), unit: Unit::Usd })
 }
 
 impl Notes {

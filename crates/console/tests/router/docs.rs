@@ -31,7 +31,7 @@ async fn the_document_is_openapi_3_1_and_says_of_every_operation_how_to_sign_in(
     let bench = Bench::new().await;
     let document = document(&bench).await;
     assert_eq!(document["openapi"], "3.1.0");
-    assert_eq!(operations(&document).len(), 16);
+    assert_eq!(operations(&document).len(), 20);
     for (path, method) in operations(&document) {
         let operation = &document["paths"][&path][method.as_str().to_lowercase()];
         let schemes = operation["security"].as_array().unwrap();

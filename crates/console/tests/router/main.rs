@@ -6,6 +6,8 @@
 //! - `pages`: what each page shows, full and empty
 //! - `statements`: the statement as page and as CSV
 //! - `prices`: the price book, what it lacks, and costing over the API
+//! - `elsewhere`: what-if, models that end, invoice drift, and the queue over the API
+//! - `receipts`: costs taken apart by the book their row names
 //! - `keys`, `budgets`, `api`, `docs`: those pages and the admin API, over a real store (`bench`)
 //! - `gateways`: what gateways that run apart ask
 //! - `exploring`: explore, its files, and who sees what of it
@@ -20,6 +22,7 @@ mod bench;
 mod browser;
 mod budgets;
 mod docs;
+mod elsewhere;
 mod exploring;
 mod gateways;
 mod incidents;
@@ -28,6 +31,7 @@ mod login;
 mod lookups;
 mod pages;
 mod prices;
+mod receipts;
 mod roles;
 mod sample;
 mod security;

@@ -7,7 +7,9 @@ use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, Request, StatusCode};
 use console::adapters::LakePrices;
+use console::explore::Span;
 use console::prices::{PriceDesk, UnpricedUse};
+use jiff::civil::date;
 use lake::{Lake, LakeOptions};
 use pricing::PriceBook;
 use serde_json::{Value, json};
@@ -27,8 +29,8 @@ fn used(model: &str, requests: u64) -> UnpricedUse {
         model: Some(model.to_owned()),
         requests,
         tokens: 9_120_554,
-        first_at: NOW.plus_micros(-86_400_000_000),
-        last_at: NOW,
+        first_day: date(2026, 11, 21),
+        last_day: date(2026, 11, 22),
     }
 }
 
@@ -90,7 +92,7 @@ async fn a_viewer_of_one_team_sees_only_what_that_team_used() {
     assert!(!own.contains("secret-of-search") && !own.contains("1,204"), "{own}");
     let prices = over(MemoryPrices::of(sample::PRICES));
     let none = page(&prices, "/prices", "growth-viewer").await;
-    assert!(none.contains("Every call of team <bdi>growth</bdi> has a price."), "{none}");
+    assert!(none.contains("every call of team <bdi>growth</bdi> has a price."), "{none}");
 }
 
 #[tokio::test]
@@ -273,6 +275,10 @@ impl console::adapters::Prices for Catalog {
     fn billed_as(&self, _: &str) -> Option<String> {
         None
     }
+
+    fn targets(&self) -> Vec<console::prices::RouteTarget> {
+        Vec::new()
+    }
 }
 
 #[tokio::test]
@@ -298,7 +304,9 @@ async fn the_queue_of_the_real_table_is_that_of_the_team_that_asks() {
         (Some("platform"), &[]),
     ] {
         let team = team.map(|team| team.parse().unwrap());
-        let found = prices.unpriced(team.as_ref()).await.unwrap();
+        let day = 86_400_000_000;
+        let span = Span { from: NOW.plus_micros(-3 * day), to: NOW.plus_micros(day) };
+        let found = prices.unpriced(span, team.as_ref()).await.unwrap();
         let mut named: Vec<&str> =
             found.iter().map(|used| used.model.as_deref().unwrap()).collect();
         named.sort_unstable();

@@ -16,6 +16,8 @@ const ALL: &[Role] = &Role::ALL;
 const READERS: &[Role] = &[Role::Admin, Role::Finance, Role::Engineer, Role::Analyst];
 /// Those that change keys.
 const KEY_MAKERS: &[Role] = &[Role::Admin, Role::Engineer];
+/// Those that take figures away.
+const EXPORTERS: &[Role] = &[Role::Admin, Role::Finance, Role::Analyst];
 /// The team of the sessions that see one team.
 const OWN: &str = "growth";
 
@@ -39,6 +41,12 @@ const TABLE: &[(&str, &[Role], StatusCode)] = &[
     ("/keys/new", KEY_MAKERS, StatusCode::OK),
     ("/prices", ALL, StatusCode::OK),
     ("/prices?provider=acme&model=mini", ALL, StatusCode::OK),
+    ("/prices/what-if", ALL, StatusCode::OK),
+    ("/prices/what-if?as=acme-mini", ALL, StatusCode::OK),
+    ("/prices/what-if.csv?as=acme-mini", EXPORTERS, StatusCode::OK),
+    ("/prices/retiring", ALL, StatusCode::OK),
+    ("/prices/drift", ALL, StatusCode::OK),
+    ("/prices/drift.csv", EXPORTERS, StatusCode::OK),
     ("/requests", READERS, StatusCode::OK),
     ("/alerts", READERS, StatusCode::OK),
     ("/api/v1/session", ALL, StatusCode::OK),
@@ -47,6 +55,10 @@ const TABLE: &[(&str, &[Role], StatusCode)] = &[
     ("/api/v1/keys/{own}", READERS, StatusCode::OK),
     ("/api/v1/keys/{other}", READERS, StatusCode::NOT_FOUND),
     ("/api/v1/prices", ALL, StatusCode::OK),
+    ("/api/v1/prices/what-if?models=acme-mini", ALL, StatusCode::OK),
+    ("/api/v1/prices/retiring", ALL, StatusCode::OK),
+    ("/api/v1/prices/drift", ALL, StatusCode::OK),
+    ("/api/v1/prices/unpriced", ALL, StatusCode::OK),
     ("/api/v1/budgets", READERS, StatusCode::OK),
     ("/api/v1/incidents", READERS, StatusCode::OK),
     ("/api/v1/deliveries", READERS, StatusCode::OK),

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use console::access::{AccessError, Session};
+use console::explore::Span;
 use console::ledger::{LedgerError, MonthWindow, OverviewData, StatementEntry};
-use console::prices::{PriceDesk, RecordedLayer, UnpricedUse};
+use console::prices::{PriceDesk, RecordedLayer, RouteTarget, TrafficAsked, UnpricedUse};
 use console::{Access, BoardError, BudgetBoard, BudgetStatus, Ledger};
 use finops::Statement;
+use lake::{ModelHolder, ModelUsed, ReportedCost, WhatIfGroup};
 use pricing::{Layer, LayerKind, PriceBook};
 use store::Role;
 use units::{BillingPeriod, Clock, Secret, SessionId, Slug, UnixMicros};
@@ -167,7 +169,19 @@ impl BudgetBoard for MemoryBudgets {
 pub(crate) struct MemoryPrices {
     pub(crate) book: Arc<PriceBook>,
     pub(crate) unpriced: Vec<(&'static str, UnpricedUse)>,
+    pub(crate) targets: Vec<RouteTarget>,
+    pub(crate) usage: MemoryUsage,
     pub(crate) is_down: bool,
+}
+
+/// What was used, with the team that used it.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryUsage {
+    pub(crate) traffic: Vec<(&'static str, WhatIfGroup)>,
+    pub(crate) holders: Vec<ModelHolder>,
+    pub(crate) reported: Vec<(&'static str, ReportedCost)>,
+    /// What traffic was last asked for.
+    pub(crate) asked: Mutex<Vec<TrafficAsked>>,
 }
 
 impl MemoryPrices {
@@ -176,7 +190,8 @@ impl MemoryPrices {
         let name = "<b>ours</b>.json".to_owned();
         let layer = Layer { kind: LayerKind::Operator, name, json: json.to_owned() };
         let book = Arc::new(PriceBook::compose(&[layer]).unwrap());
-        Self { book, unpriced: Vec::new(), is_down: false }
+        let (unpriced, targets) = (Vec::new(), Vec::new());
+        Self { book, unpriced, targets, usage: MemoryUsage::default(), is_down: false }
     }
 
     fn check(&self) -> Result<(), LedgerError> {
@@ -200,11 +215,77 @@ impl PriceDesk for MemoryPrices {
         Ok(self.book.sources().iter().map(recorded).collect())
     }
 
-    async fn unpriced(&self, team: Option<&Slug>) -> Result<Vec<UnpricedUse>, LedgerError> {
-        self.check()?;
-        let theirs = self.unpriced.iter().filter(|(name, _)| is_of(team, Some(name)));
-        Ok(theirs.map(|(_, used)| used.clone()).collect())
+    fn billed_as(&self, provider: &str) -> Option<String> {
+        (provider == "labs").then(|| "acme".to_owned())
     }
+
+    fn targets(&self) -> Vec<RouteTarget> {
+        self.targets.clone()
+    }
+
+    async fn unpriced(
+        &self,
+        _: Span,
+        team: Option<&Slug>,
+    ) -> Result<Vec<UnpricedUse>, LedgerError> {
+        self.check()?;
+        Ok(theirs(&self.unpriced, team))
+    }
+
+    async fn models_used(
+        &self,
+        span: Span,
+        team: Option<&Slug>,
+    ) -> Result<Vec<ModelUsed>, LedgerError> {
+        let mut models: Vec<ModelUsed> = Vec::new();
+        for holder in self.model_holders(span, team, &[]).await? {
+            let is_it = |used: &&mut ModelUsed| {
+                (&used.provider, &used.model) == (&holder.used.provider, &holder.used.model)
+            };
+            match models.iter_mut().find(is_it) {
+                Some(sum) => {
+                    sum.calls += holder.used.calls;
+                    sum.cost += holder.used.cost;
+                }
+                None => models.push(holder.used),
+            }
+        }
+        Ok(models)
+    }
+
+    async fn model_holders(
+        &self,
+        _: Span,
+        team: Option<&Slug>,
+        models: &[String],
+    ) -> Result<Vec<ModelHolder>, LedgerError> {
+        self.check()?;
+        let is_asked = |holder: &&ModelHolder| {
+            models.is_empty() || holder.used.model.as_ref().is_some_and(|m| models.contains(m))
+        };
+        let theirs = self.usage.holders.iter().filter(|h| is_of(team, h.team.as_deref()));
+        Ok(theirs.filter(is_asked).cloned().collect())
+    }
+
+    async fn traffic(&self, asked: &TrafficAsked) -> Result<Vec<WhatIfGroup>, LedgerError> {
+        self.check()?;
+        self.usage.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
+        Ok(theirs(&self.usage.traffic, asked.team.as_ref()))
+    }
+
+    async fn reported_costs(
+        &self,
+        _: Span,
+        team: Option<&Slug>,
+    ) -> Result<Vec<ReportedCost>, LedgerError> {
+        self.check()?;
+        Ok(theirs(&self.usage.reported, team))
+    }
+}
+
+fn theirs<T: Clone>(all: &[(&'static str, T)], team: Option<&Slug>) -> Vec<T> {
+    let own = all.iter().filter(|(name, _)| is_of(team, Some(name)));
+    own.map(|(_, one)| one.clone()).collect()
 }
 
 /// A clock that stands still.

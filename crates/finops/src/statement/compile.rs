@@ -6,8 +6,8 @@ use serde::Serialize;
 use units::{StatementId, Usd};
 
 use super::{
-    Basis, Coverage, DISPLAY_DECIMALS, FeatureSubtotal, Figures, Scope, Statement, StatementLine,
-    Totals, UsageLine,
+    Adjustment, Basis, Coverage, DISPLAY_DECIMALS, FeatureSubtotal, Figures, Scope, Statement,
+    StatementLine, Totals, UsageLine,
 };
 use crate::FinopsError;
 use crate::rounding::{apportion, largest_remainder};
@@ -45,9 +45,20 @@ impl Statement {
             })
             .collect();
         let totals = Totals { figures, cost_displayed: rounded.total };
-        let digest = digest(&scope, &basis, &lines)?;
+        let adjustments = Vec::new();
+        let digest = digest(&scope, &basis, &lines, &adjustments)?;
         let coverage = coverage(&lines, &figures);
-        Ok(Self { id: id(&scope), scope, lines, features, totals, coverage, basis, digest })
+        let id = id(&scope);
+        Ok(Self { id, scope, lines, features, totals, coverage, adjustments, basis, digest })
+    }
+
+    /// The same statement with what corrections changed of it.
+    ///
+    /// # Errors
+    /// When the digest cannot be computed.
+    pub fn with_adjustments(self, adjustments: Vec<Adjustment>) -> Result<Self, FinopsError> {
+        let digest = digest(&self.scope, &self.basis, &self.lines, &adjustments)?;
+        Ok(Self { adjustments, digest, ..self })
     }
 }
 
@@ -159,10 +170,18 @@ struct Content<'a> {
     scope: &'a Scope,
     price_versions: &'a [String],
     lines: &'a [StatementLine],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    adjustments: &'a [Adjustment],
 }
 
-fn digest(scope: &Scope, basis: &Basis, lines: &[StatementLine]) -> Result<String, FinopsError> {
-    let content = Content { format: 1, scope, price_versions: &basis.price_versions, lines };
+fn digest(
+    scope: &Scope,
+    basis: &Basis,
+    lines: &[StatementLine],
+    adjustments: &[Adjustment],
+) -> Result<String, FinopsError> {
+    let price_versions = &basis.price_versions;
+    let content = Content { format: 1, scope, price_versions, lines, adjustments };
     let json =
         serde_json::to_vec(&content).map_err(|error| FinopsError::Encoding(error.to_string()))?;
     Ok(format!("blake3:{}", blake3::hash(&json).to_hex()))

@@ -136,12 +136,37 @@ fn the_csv_shows_exact_and_rounded_amounts_and_ends_in_the_total() {
         format!(
             "row_type,statement_id,organisation,team,period,zone,feature,customer,requests_count,\
              unpriced_requests_count,input_tokens_count,output_tokens_count,cost_usd_exact,\
-             cost_usd_cents_rounded,content_digest\r\n\
-             line,{scope},'=cmd|' /C calc'!A0,\"a,b \"\"c\"\"\r\nd\",2,1,30,4,-0.125,-0.12,{digest}\r\n\
-             line,{scope},(untagged),'(untagged),2,1,30,4,2.00,2.00,{digest}\r\n\
-             total,{scope},,,4,2,60,8,1.875,1.88,{digest}\r\n"
+             cost_usd_cents_rounded,content_digest,model,price_version_before,price_version_after,\
+             cost_usd_before,cost_usd_after\r\n\
+             line,{scope},'=cmd|' /C calc'!A0,\"a,b \"\"c\"\"\r\nd\",2,1,30,4,-0.125,-0.12,{digest},,,,,\r\n\
+             line,{scope},(untagged),'(untagged),2,1,30,4,2.00,2.00,{digest},,,,,\r\n\
+             total,{scope},,,4,2,60,8,1.875,1.88,{digest},,,,,\r\n"
         )
     );
+}
+
+#[test]
+fn what_was_recorded_and_its_adjustments_add_up_to_the_total_and_change_the_digest() {
+    let plain = compiled(vec![line(Some("chat"), None, "1.000000000001")]);
+    let adjustment = |before: &str, after: &str, from: Option<&str>| Adjustment {
+        model: Some("=gpt".to_owned()),
+        version_before: from.map(str::to_owned),
+        version_after: Some("pb_2".to_owned()),
+        attempts: 3,
+        before: before.parse().unwrap(),
+        after: after.parse().unwrap(),
+    };
+    let adjustments = vec![adjustment("0.4", "0.3", Some("pb_1")), adjustment("0", "0.25", None)];
+    let statement = plain.clone().with_adjustments(adjustments).unwrap();
+    assert_eq!(statement.recorded() + statement.adjusted(), statement.totals.figures.cost);
+    assert_eq!(statement.recorded().to_string(), "0.850000000001");
+    assert_ne!(statement.digest, plain.digest);
+    assert_eq!(plain.clone().with_adjustments(Vec::new()).unwrap(), plain);
+    let csv = statement.to_csv().unwrap();
+    let digest = &statement.digest;
+    assert!(csv.contains(&format!(",,,,,,,0.850000000001,,{digest},,,,,\r\n")), "{csv}");
+    assert!(csv.contains(&format!(",-0.10,,{digest},'=gpt,pb_1,pb_2,0.40,0.30\r\n")), "{csv}");
+    assert!(csv.contains(&format!(",0.25,,{digest},'=gpt,,pb_2,0.00,0.25\r\n")), "{csv}");
 }
 
 /// Names as clients send them, the hostile ones often.

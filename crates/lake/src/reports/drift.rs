@@ -26,19 +26,21 @@ pub struct ReportedCost {
     pub computed: Usd,
 }
 
-/// What one model was recorded at, and what corrections made of it, under one price book.
+/// What corrections made of one model's calls, from one price book to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementAdjustment {
     /// Model as sent to the provider, or as asked for where nothing was sent.
     pub model: Option<String>,
-    /// Price book of these rows; `None` is that of calls recorded without a price.
-    pub price_version: Option<String>,
-    /// Rows as first recorded, and their cost, USD.
-    pub recorded: (u64, Usd),
-    /// Rows taken back, and their cost: zero or negative, USD.
-    pub retracted: (u64, Usd),
-    /// Rows stated anew, and their cost, USD.
-    pub restated: (u64, Usd),
+    /// Price book they were priced with before; `None` is calls that had no price.
+    pub version_before: Option<String>,
+    /// Price book they are priced with since; `None` is calls that lost theirs.
+    pub version_after: Option<String>,
+    /// Attempts corrected.
+    pub attempts: u64,
+    /// What they cost before, USD; zero where that was not known.
+    pub before: Usd,
+    /// What they cost since, USD.
+    pub after: Usd,
 }
 
 impl Lake {
@@ -46,8 +48,8 @@ impl Lake {
     ///
     /// # Errors
     /// When the query fails or takes too long.
-    pub async fn reported_costs(&self, window: Window) -> Result<Vec<ReportedCost>, LakeError> {
-        self.ask(named::DRIFT, window.params()).await?.map(|rows, row| {
+    pub async fn reported_costs(&self, lens: &Lens) -> Result<Vec<ReportedCost>, LakeError> {
+        self.ask(named::DRIFT, lens.params()).await?.map(|rows, row| {
             Ok(ReportedCost {
                 day: rows.day(row, "day")?,
                 provider: rows.text(row, "provider")?,
@@ -60,8 +62,9 @@ impl Lake {
         })
     }
 
-    /// Original, retracted and restated cost of the models of a team's statement that were corrected,
-    /// by model and price book; empty when nothing was. It reads rows, exact to the microsecond.
+    /// What corrections changed of a team's statement, by model and price books; empty when there are
+    /// none. Differences add up to all that the statement's total was changed by. It reads rows, of
+    /// corrections alone.
     ///
     /// # Errors
     /// When the query fails or takes too long.
@@ -74,15 +77,13 @@ impl Lake {
         let mut params = Lens::of_team(window, team).params();
         params.push(("organisation", text(organisation)));
         self.ask(named::STATEMENT_ADJUSTMENTS, params).await?.map(|rows, row| {
-            let both = |count: &str, cost: &str| -> Result<(u64, Usd), LakeError> {
-                Ok((rows.count(row, count)?, rows.known_sum(row, cost)?))
-            };
             Ok(StatementAdjustment {
                 model: rows.text(row, "model")?,
-                price_version: rows.text(row, "price_version")?,
-                recorded: both("recorded", "recorded_usd")?,
-                retracted: both("retracted", "retracted_usd")?,
-                restated: both("restated", "restated_usd")?,
+                version_before: rows.text(row, "version_before")?,
+                version_after: rows.text(row, "version_after")?,
+                attempts: rows.count(row, "attempts")?,
+                before: Usd::ZERO - rows.known_sum(row, "taken_usd")?,
+                after: rows.known_sum(row, "stated_usd")?,
             })
         })
     }

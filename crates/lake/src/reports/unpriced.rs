@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use units::UnixMicros;
 
 use crate::window::Lens;
@@ -26,7 +27,43 @@ pub struct UnpricedUse {
     pub teams: Vec<Option<String>>,
 }
 
+/// A model whose calls have no price, as sums kept ready tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnpricedEntry {
+    /// Provider.
+    pub provider: Option<String>,
+    /// Model as sent to the provider, or as asked for where nothing was sent.
+    pub model: Option<String>,
+    /// Attempts whose cost is unknown.
+    pub requests: u64,
+    /// Input and output tokens of the model on the days there are such attempts, by the teams that made
+    /// them; priced ones of those days included.
+    pub tokens: u64,
+    /// The first of these days, UTC.
+    pub first_day: Date,
+    /// The last of them.
+    pub last_day: Date,
+}
+
 impl Lake {
+    /// Models with calls that have no price and were not given one since, most called first, over the
+    /// days of UTC that a window touches. It reads sums by day: its time does not grow with the rows.
+    ///
+    /// # Errors
+    /// When the query fails or takes too long.
+    pub async fn unpriced_queue(&self, lens: &Lens) -> Result<Vec<UnpricedEntry>, LakeError> {
+        self.ask(named::UNPRICED_QUEUE, lens.params()).await?.map(|rows, row| {
+            Ok(UnpricedEntry {
+                provider: rows.text(row, "provider")?,
+                model: rows.text(row, "model")?,
+                requests: rows.count(row, "requests")?,
+                tokens: rows.count(row, "tokens")?,
+                first_day: rows.day(row, "first_day")?,
+                last_day: rows.day(row, "last_day")?,
+            })
+        })
+    }
+
     /// Models with calls that have no price and were not given one since, most called first. It reads
     /// rows, exact to the microsecond.
     ///

@@ -10,6 +10,8 @@ use events::{Meter, Meters};
 use policy::Scope;
 use units::Usd;
 
+use crate::filter::{self, Filter, Table};
+use crate::named::NamedQuery;
 use crate::query::Params;
 use crate::rows::Rows;
 use crate::window::{Window, text};
@@ -28,6 +30,8 @@ pub struct WhatIfQuery {
     pub organisation: Option<String>,
     /// Whose, within it.
     pub scope: Scope,
+    /// What all of it must meet besides.
+    pub filters: Vec<Filter>,
     /// Input tokens from which a prompt is of the next size: where long-context tiers begin, ascending,
     /// four at most.
     pub sizes: Vec<u64>,
@@ -78,20 +82,23 @@ impl Lake {
     /// The traffic of a scope in groups that are priced alike. It reads rows, exact to the microsecond.
     ///
     /// # Errors
-    /// [`LakeError::Query`] for more than four sizes, and when the query fails or takes too long.
+    /// [`LakeError::Query`] for more than four sizes and for too many or too long filters, and when the
+    /// query fails or takes too long.
     pub async fn what_if(&self, query: &WhatIfQuery) -> Result<Vec<WhatIfGroup>, LakeError> {
         if query.sizes.len() > SIZES_MAX {
             let reason = format!("prompts can be told apart by {SIZES_MAX} sizes at most");
             return Err(LakeError::Query(reason));
         }
+        filter::check(&query.filters)?;
         let params = query.params();
+        let sql = |named: NamedQuery| named.filtered(Table::Rows, &query.filters);
         let mut others: BTreeMap<Key, Meters> = BTreeMap::new();
-        self.ask(named::WHAT_IF_OTHER, params.clone()).await?.each(|rows, row| {
+        self.ask_sql(&sql(named::WHAT_IF_OTHER), params.clone()).await?.each(|rows, row| {
             others.insert(key(rows, row)?, other_meters(rows, row)?);
             Ok(())
         })?;
         let mut groups = Vec::new();
-        self.ask(named::WHAT_IF, params).await?.each(|rows, row| {
+        self.ask_sql(&sql(named::WHAT_IF), params).await?.each(|rows, row| {
             let key = key(rows, row)?;
             let mut meters = others.remove(&key).unwrap_or_default();
             for (column, meter) in columns::METERS {

@@ -242,3 +242,53 @@ async fn what_commits_meanwhile_does_not_show_in_the_figures_of_a_page() {
     assert_eq!(page.top_by(Dimension::Customer, &lens, 5).await.unwrap()[0].requests, 1);
     assert_eq!(lake.month_to_date(&lens).await.unwrap().requests, 2);
 }
+
+#[tokio::test]
+async fn the_queue_of_what_has_no_price_is_the_same_from_sums_as_from_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = rows();
+    let lake = lake_of(&dir, &rows).await;
+    let start = units::BillingZone::UTC.date_of(UnixMicros::new(NOON.get() - 61 * DAY_US));
+    let window = Window::of_days(start, units::BillingZone::UTC.date_of(NOON));
+    for lens in [Lens::everything(window), Lens::of_team(window, "ads")] {
+        let by_rows = lake.unpriced(&lens).await.unwrap();
+        let by_sums = lake.unpriced_queue(&lens).await.unwrap();
+        assert!(!by_sums.is_empty());
+        assert_eq!(by_sums.len(), by_rows.len());
+        for sums in by_sums {
+            let is_it = |used: &&crate::UnpricedUse| {
+                (&used.provider, &used.model) == (&sums.provider, &sums.model)
+            };
+            let rows = by_rows.iter().find(is_it).unwrap();
+            assert_eq!(sums.requests, rows.requests);
+            assert!(sums.tokens >= rows.tokens);
+            let day = |at| BillingZone::UTC.date_of(at);
+            assert_eq!((sums.first_day, sums.last_day), (day(rows.first_at), day(rows.last_at)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn models_and_who_holds_them_add_up_to_the_window() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = rows();
+    let lake = lake_of(&dir, &rows).await;
+    let (window, _) = october("UTC");
+    for lens in [Lens::everything(window), Lens::of_team(window, "ads")] {
+        let used = lake.models_used(&lens).await.unwrap();
+        let total = lake.month_to_date(&lens).await.unwrap();
+        assert_eq!(used.iter().map(|used| used.cost).sum::<Usd>(), total.cost);
+        let big: Usd = used
+            .iter()
+            .filter(|used| used.model.as_deref() == Some("big"))
+            .map(|used| used.cost)
+            .sum();
+        let holders = lake.model_holders(&lens, &["big".to_owned()], 1_000).await.unwrap();
+        assert!(holders.len() > 1 && big > Usd::ZERO);
+        assert_eq!(holders.iter().map(|holder| holder.used.cost).sum::<Usd>(), big);
+        let is_theirs = |team: &Option<String>| lens.team.is_none() || *team == lens.team;
+        assert!(holders.iter().all(|holder| is_theirs(&holder.team)));
+        assert_eq!(lake.model_holders(&lens, &["big".to_owned()], 1).await.unwrap().len(), 1);
+        assert_eq!(lake.model_holders(&lens, &[], 10).await.unwrap(), []);
+    }
+}

@@ -56,8 +56,9 @@ pub(super) struct UnpricedRow {
     pub(super) model: Option<String>,
     pub(super) requests: Count,
     pub(super) tokens: Count,
-    pub(super) first: Stamp,
-    pub(super) last: Stamp,
+    /// The first and the last day, as programs read it and as people do.
+    pub(super) first: (String, String),
+    pub(super) last: (String, String),
 }
 
 impl LayerRow {
@@ -119,15 +120,16 @@ impl Retirement {
 }
 
 impl UnpricedRow {
-    pub(super) fn of(used: &UnpricedUse, moments: &Moments) -> Self {
+    pub(super) fn of(used: &UnpricedUse) -> Self {
+        let day = |day: jiff::civil::Date| (day.to_string(), day_long(day));
         Self {
             provider: used.provider.clone(),
             billed_as: used.billed_as.clone(),
             model: used.model.clone(),
             requests: Count(used.requests),
             tokens: Count(used.tokens),
-            first: moments.stamp(used.first_at),
-            last: moments.stamp(used.last_at),
+            first: day(used.first_day),
+            last: day(used.last_day),
         }
     }
 }
