@@ -1,14 +1,14 @@
-//! The official SDKs, unmodified, against targets of several dialects: what they see is what the ledger
-//! holds.
+//! The SDKs of PyPI and npm, unmodified, against targets of several dialects: what they see is what
+//! the ledger holds.
 
 use serde_json::Value;
 use units::Usd;
 
-use crate::harness::{Setup, Shared, Tollgate, tools};
+use crate::harness::{Row, Setup, Shared, Tollgate, tools};
 
-static SHARED: Shared = Shared::new();
+pub(crate) static SHARED: Shared = Shared::new();
 
-fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     // The version of the API that some SDKs speak refuses sampling parameters; a route says what becomes
     // of what a target cannot carry.
     let drops = "drop_params = true\n";
@@ -43,6 +43,24 @@ fn tell(sdk: fn(&str, &[&str]) -> String, script: &str, model: &str, provider: &
     assert_eq!(row.usd("cost_usd"), billed(&tollgate, row.text("upstream_request_id")));
 }
 
+/// What the provider bills for the request of a row. Not every provider names its answers in a header
+/// that the row could hold: then it is one of the model's requests with as many tokens.
+pub(crate) fn billed_for(tollgate: &Tollgate, row: &Row) -> Option<Usd> {
+    let id = row.text("upstream_request_id");
+    if !id.is_empty() {
+        return billed(tollgate, id);
+    }
+    let tokens = (row.number("input_tokens_total"), row.number("output_tokens_total"));
+    let requests = tollgate.providers.bill().requests;
+    let mut costs = requests
+        .iter()
+        .filter(|request| request.model == row.text("model_resolved"))
+        .map(|request| (&request.model, &request.quantities))
+        .filter(|(_, used)| (used.prompt_tokens(), used.output_tokens) == tokens)
+        .filter_map(|(model, used)| crate::harness::providers::cost(model, used));
+    costs.find(|cost| row.usd("cost_usd") == Some(*cost))
+}
+
 /// What the provider bills for one request.
 fn billed(tollgate: &Tollgate, upstream_request_id: &str) -> Option<Usd> {
     let bill = tollgate.providers.bill();
@@ -70,6 +88,12 @@ fn the_node_sdk_works_against_an_anthropic_target() {
     tell(tools::node, "openai_sdk.mjs", "claude-sonnet-5-5", "anthropic");
 }
 
+#[test]
+fn the_node_sdk_works_against_targets_of_further_dialects() {
+    tell(tools::node, "openai_sdk.mjs", "by-responses", "responses");
+    tell(tools::node, "openai_sdk.mjs", "by-cohere", "cohere");
+}
+
 /// Runs one SDK's script, then finds in the lake what the script saw of the tokens and of the cost.
 fn tell_any(script: &str, route: &str, dialect_in: &str, dialect_out: &str) {
     let tollgate = SHARED.get(setup);
@@ -87,7 +111,7 @@ fn tell_any(script: &str, route: &str, dialect_in: &str, dialect_out: &str) {
 }
 
 /// Every route with the dialect its target speaks.
-const UPSTREAMS: [(&str, &str); 6] = [
+pub(crate) const UPSTREAMS: [(&str, &str); 6] = [
     ("by-chat", "openai_chat"),
     ("by-responses", "openai_responses"),
     ("by-messages", "anthropic_messages"),
@@ -122,4 +146,67 @@ fn the_responses_operation_works_against_every_dialect() {
     for (route, dialect) in UPSTREAMS {
         tell_any("responses_sdk.py", route, "openai_responses", dialect);
     }
+}
+
+/// Runs one script of npm's SDKs against every route in one process, then finds every call it made.
+fn tell_all(script: &str, dialect_in: impl Fn(&Value) -> String) {
+    let tollgate = SHARED.get(setup);
+    let client = tollgate.client("search");
+    let (base_url, routes) = (client.base_url(), UPSTREAMS.map(|(route, _)| route));
+    let text = tools::node(script, &[&[base_url.as_str(), client.key()], &routes[..]].concat());
+    let visits: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(visits.len() % UPSTREAMS.len(), 0, "{text}");
+    assert!(!visits.is_empty());
+    for visit in &visits {
+        find(&tollgate, visit, &dialect_in(visit));
+    }
+}
+
+/// Finds a row for every call of a visit, with the tokens the client was told and the cost the
+/// provider bills.
+fn find(tollgate: &Tollgate, visit: &Value, dialect_in: &str) {
+    let mut told: Vec<(u64, u64)> = serde_json::from_value(visit["calls"].clone()).unwrap();
+    let route = visit["model"].as_str().unwrap();
+    let (_, dialect_out) = UPSTREAMS.into_iter().find(|(name, _)| *name == route).unwrap();
+    let rows = tollgate.rows_of_customer(visit["customer"].as_str().unwrap(), told.len());
+    let tokens = |row: &Row| (row.number("input_tokens_total"), row.number("output_tokens_total"));
+    let mut metered: Vec<(u64, u64)> = rows.iter().map(tokens).collect();
+    told.sort_unstable();
+    metered.sort_unstable();
+    assert_eq!(metered, told, "{visit}");
+    for row in &rows {
+        assert_eq!((row.text("dialect_in"), row.text("dialect_out")), (dialect_in, dialect_out));
+        assert_eq!((row.text("usage_source"), row.text("team")), ("provider", "search"));
+        let billed = billed_for(tollgate, row);
+        assert!(billed.is_some(), "{row:?}");
+        assert_eq!(row.usd("cost_usd"), billed, "{row:?}");
+    }
+    let plain = rows.iter().find(|row| visit["request_id"] == row.text("request_id")).unwrap();
+    let header: Usd = visit["cost_header"].as_str().unwrap().parse().unwrap();
+    assert_eq!(plain.usd("cost_usd"), Some(header));
+    assert_eq!(visit["tool"], "get_weather");
+}
+
+#[test]
+fn npms_anthropic_sdk_works_against_every_dialect() {
+    tell_all("anthropic_sdk.mjs", |_| "anthropic_messages".to_owned());
+}
+
+#[test]
+fn npms_google_sdk_works_against_every_dialect() {
+    tell_all("google_sdk.mjs", |_| "gemini_generate".to_owned());
+}
+
+#[test]
+fn npms_responses_operation_works_against_every_dialect() {
+    tell_all("responses_sdk.mjs", |_| "openai_responses".to_owned());
+}
+
+#[test]
+fn the_ai_sdk_with_each_provider_works_against_every_dialect() {
+    tell_all("ai_sdk.mjs", |visit| match visit["provider"].as_str() {
+        // Any provider that speaks as OpenAI does.
+        Some("compatible") | None => "openai_chat".to_owned(),
+        Some(dialect) => dialect.to_owned(),
+    });
 }

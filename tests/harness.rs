@@ -1,5 +1,6 @@
 //! What the stories are told with: a running Tollgate, its providers, its clients, its readers.
 
+pub(crate) mod agents; // coding agents of npm, run without a person
 pub(crate) mod apart; // a console and its gateways in processes of their own
 pub(crate) mod browser; // logs in to the console, takes screenshots with chromium
 pub(crate) mod client; // an application that speaks to the gateway

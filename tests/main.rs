@@ -7,9 +7,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod agents; // Claude Code, Codex and Gemini CLI, unmodified: what they did is what the ledger holds
 mod bad_input; // every kind of bad input: a clear error, and nothing lost
 mod cap; // a monthly budget under 64 clients and a kill
-mod clients; // the official OpenAI SDKs of PyPI and npm, unmodified
+mod clients; // the SDKs of PyPI and npm, unmodified
 mod command_line; // init, config, key, query, export, and their exit codes
 mod console; // login, statement, export and screenshots
 mod demonstration; // `tollgate demo` as a newcomer sees it
@@ -19,4 +20,7 @@ mod hardship; // large, slow and late requests, stale connections, limits of pro
 mod harness; // what the stories are told with
 mod metering; // one row for every outcome, with the provider's own figures
 mod pages; // the console in a real browser
+mod passthrough; // files, pictures, speech, and whatever else a provider offers
 mod prices; // costing on demand, imports, prices set late and applied again
+mod realtime; // sessions over WebSocket: metered by the response, ended at the cap
+mod vectors; // vectors and ranks of any provider in any client's words

@@ -143,6 +143,19 @@ fn an_import_changes_what_comes_after_it_and_nothing_before() {
     let refused = tollgate.command(&["price", "import", "litellm", "broken.json"]);
     assert!(refused.code != Some(0) && refused.err.contains("broken.json"), "{refused:?}");
     assert_eq!(costs(), now, "nothing of it is taken over");
+
+    // Taken out of force it says nothing; the book that had it still prices as it did.
+    let withdraw = ["price", "withdraw", "litellm"];
+    tollgate.command(&[&withdraw[..], &["--dry-run"]].concat()).succeeded();
+    assert_eq!(costs(), now);
+    let told = tollgate.command(&withdraw).succeeded();
+    assert!(told.contains("gpt-5.4"), "{told}");
+    assert_eq!(costs(), was);
+    let imported = versions[0]["version"].as_str().unwrap();
+    let then = ["--config", "tollgate.toml", "--book", imported];
+    assert_eq!(usd(&cost(tollgate.path(), &then, std::slice::from_ref(&after))[0]), now[1]);
+    let twice = tollgate.command(&withdraw);
+    assert!(twice.code == Some(2) && twice.err.contains("in force: none"), "{twice:?}");
 }
 
 #[test]

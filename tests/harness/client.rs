@@ -67,6 +67,12 @@ impl Client {
         self.http.post(url).bearer_auth(&self.key)
     }
 
+    /// A request to any address, not yet sent.
+    pub(crate) fn call(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
+        let url = format!("http://{}{path}", self.address);
+        self.http.request(method, url).bearer_auth(&self.key)
+    }
+
     /// Sends a body and reads the answer to its end.
     pub(crate) async fn ask(&self, body: &Value) -> Answer {
         self.send(self.request().json(body)).await.unwrap()

@@ -161,6 +161,19 @@ impl Tollgate {
         })
     }
 
+    /// Waits until so many requests of a customer have a final row, and gives all their rows, oldest
+    /// first.
+    pub(crate) fn rows_of_customer(&self, customer: &str, requests: usize) -> Vec<Row> {
+        let sql = format!(
+            "SELECT * FROM usage WHERE customer = '{customer}' ORDER BY received_at, request_id, attempt"
+        );
+        wait_for(&format!("{requests} rows of customer {customer}"), ROWS_WITHIN, || {
+            let rows = self.query(&sql);
+            let finals = rows.iter().filter(|row| row.flag("is_final")).count();
+            (finals >= requests).then_some(rows)
+        })
+    }
+
     /// The only row of one request.
     pub(crate) fn row_of(&self, request_id: &str) -> Row {
         let mut rows = self.rows_of(&[request_id.to_owned()]);

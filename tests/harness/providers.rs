@@ -35,9 +35,21 @@ pub(crate) fn cost(model: &str, used: &Quantities) -> Option<Usd> {
         .with(Meter::CacheWrite1h, used.cache_write_1h_tokens)
         .with(Meter::OutputText, used.output_tokens - used.reasoning_tokens)
         .with(Meter::Reasoning, used.reasoning_tokens);
-    let provider = if model.starts_with("claude") { "anthropic" } else { "openai" };
+    price(model, &meters)
+}
+
+/// What quantities of one model cost at list prices; `None` when they have no price.
+pub(crate) fn price(model: &str, meters: &Meters) -> Option<Usd> {
+    let catalogs = [
+        ("claude", "anthropic"),
+        ("gemini", "google"),
+        ("command", "cohere"),
+        ("us.anthropic", "aws"),
+    ];
+    let named = catalogs.into_iter().find(|(prefix, _)| model.starts_with(prefix));
+    let provider = named.map_or("openai", |(_, provider)| provider);
     let at = SystemClock.now();
-    let query = Query { provider, model, at, context: PriceContext::NONE, meters: &meters };
+    let query = Query { provider, model, at, context: PriceContext::NONE, meters };
     PRICES.price(&query).map(|priced| priced.cost)
 }
 

@@ -1,6 +1,7 @@
-//! Programs the stories are told with that are not ours: Python, Node, chromium.
+//! Programs the stories are told with that are not ours: Python, Node, npm's agents, chromium.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,6 +9,8 @@ use crate::harness::command::ended;
 
 /// What to do when one of them is missing.
 const REMEDY: &str = "`cargo xtask test` installs what the tests need";
+/// Longest run of an agent, seconds.
+const AGENT_WITHIN_S: &str = "90";
 
 /// A variable of the environment.
 #[allow(clippy::disallowed_methods, reason = "tests have no configuration file to read")]
@@ -51,6 +54,21 @@ pub(crate) fn node(name: &str, arguments: &[&str]) -> String {
     let copy = tempfile::Builder::new().suffix(".mjs").tempfile_in(&modules).unwrap();
     fs::copy(script(name), copy.path()).unwrap();
     ended(Command::new("node").arg(copy.path()).args(arguments)).succeeded()
+}
+
+/// An agent of npm in an empty environment, which is ended when it hangs. What it leaves belongs in
+/// `home`; nobody may answer at `nobody`, where it is sent with whatever leaves the machine.
+pub(crate) fn agent(name: &str, home: &Path, nobody: SocketAddr) -> Command {
+    let program = installed().join("node/node_modules/.bin").join(name);
+    assert!(program.exists(), "{} is missing: {REMEDY}", program.display());
+    let mut command = Command::new("timeout");
+    command.arg(AGENT_WITHIN_S).arg(program).current_dir(home).env_clear();
+    command.env("PATH", variable("PATH").unwrap_or_default()).env("HOME", home);
+    for scheme in ["HTTP_PROXY", "HTTPS_PROXY"] {
+        command.env(scheme, format!("http://{nobody}"));
+    }
+    command.env("NO_PROXY", "127.0.0.1");
+    command
 }
 
 /// The checker of accessibility that runs within pages.

@@ -14,9 +14,9 @@ use jiff::civil::Date;
 use units::{KeyId, RequestId, Slug, UnixMicros};
 
 pub use price::{
-    ImportFormat, PriceCommand, PriceCostArgs, PriceDiffArgs, PriceImportArgs, PriceListArgs,
-    PriceRerateArgs, PriceSetArgs, PriceShowArgs, PriceUnpricedArgs, PriceVersionsArgs,
-    PriceWhatIfArgs, TakenAs,
+    ImportFormat, LaidAs, PriceCommand, PriceCostArgs, PriceDiffArgs, PriceImportArgs,
+    PriceListArgs, PriceRerateArgs, PriceSetArgs, PriceShowArgs, PriceUnpricedArgs,
+    PriceVersionsArgs, PriceWhatIfArgs, PriceWithdrawArgs, TakenAs,
 };
 
 const EXIT_CODES: &str = "\

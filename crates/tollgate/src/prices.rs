@@ -106,7 +106,8 @@ fn by_kind(layers: impl Iterator<Item = Layer>) -> Vec<Layer> {
     layers
 }
 
-fn from_stored(kept: &PriceLayer) -> Layer {
+/// A layer as the store keeps it.
+pub fn from_stored(kept: &PriceLayer) -> Layer {
     from_new(&kept.layer)
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn build() -> Result<()> {
     packages(&[("cmake", "cmake"), ("cc", "build-essential")])
 }
 
-/// What the tests need beside that: the official SDKs, DuckDB, a browser, and a database server.
+/// What the tests need beside that: the official SDKs, coding agents, DuckDB, a browser, and a database server.
 pub(crate) fn clients() -> Result<()> {
     packages(&[
         ("python3", "python3-venv"),
@@ -88,7 +88,13 @@ fn node() -> Result<()> {
             fs::copy(root().join("tests/clients").join(file), modules.join(file))?;
         }
         let prefix = modules.to_string_lossy();
-        run(program("npm", &["ci", "--silent", "--no-audit", "--no-fund", "--prefix", &prefix]))
+        // No package builds or fetches anything by itself.
+        let quiet =
+            ["--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", &prefix];
+        run(program("npm", &[&["ci"], &quiet[..]].concat()))?;
+        // But this one, whose script puts its own program in its place.
+        let only = ["rebuild", "--silent", "--prefix", &prefix, "@anthropic-ai/claude-code"];
+        run(program("npm", &only))
     })
 }
 

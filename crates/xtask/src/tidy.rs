@@ -1,6 +1,7 @@
 //! The rules no compiler checks.
 
 mod edges;
+mod providers;
 mod sources;
 
 use anyhow::{Result, bail};
@@ -9,6 +10,7 @@ use anyhow::{Result, bail};
 pub(crate) fn run() -> Result<()> {
     let mut breaches = edges::check()?;
     breaches.extend(sources::check()?);
+    breaches.extend(providers::check()?);
     for breach in &breaches {
         eprintln!("tidy: {breach}");
     }

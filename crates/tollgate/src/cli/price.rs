@@ -42,6 +42,11 @@ pub enum PriceCommand {
     Diff(PriceDiffArgs),
     /// Set the price of a model, from a day on.
     Set(PriceSetArgs),
+    /// Withdraw an import or a price file: what it said is no longer in force.
+    ///
+    /// Nothing is deleted: an empty layer takes its place, books that had it can still be shown, and what
+    /// was priced by it keeps its cost until it is priced again.
+    Withdraw(PriceWithdrawArgs),
     /// Price what was recorded again, and write the difference as adjustment rows.
     ///
     /// Nothing recorded is changed: a retraction and a restatement are added beside it. Doing it again
@@ -187,6 +192,35 @@ pub struct PriceSetArgs {
     /// Say what would change, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Where a layer lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LaidAs {
+    /// Over the catalog: taken from a public catalog.
+    Imported,
+    /// Over imports: a price file, or what `price set` wrote.
+    Operator,
+    /// Over everything: what you negotiated.
+    Contract,
+}
+
+/// Arguments of `price withdraw`.
+#[derive(Debug, Args)]
+pub struct PriceWithdrawArgs {
+    /// What it is known by, as `price versions` shows it: the catalog's name for an import, `set` for what
+    /// `price set` wrote.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Where it lies, if layers of several kinds have that name.
+    #[arg(long = "as", value_enum, value_name = "LAYER")]
+    pub laid_as: Option<LaidAs>,
+    /// Say what would change, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print what changed.
+    #[arg(long, short, visible_alias = "format", value_enum, default_value_t)]
+    pub output: Output,
 }
 
 /// Arguments of `price rerate`.

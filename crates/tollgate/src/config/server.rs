@@ -38,8 +38,9 @@ pub struct Server {
     #[schemars(range(min = 1, max = 1024))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<u16>,
-    /// Whether workers take over each other's requests. `false` gave 15 to 18 % more throughput on
-    /// small uniform requests (measured 2026-11); `true` suits long streams.
+    /// Whether workers take over each other's requests. `false` gives each a listener and connections
+    /// of its own, and took a fifth off the CPU of small requests (measured 2026-11, ADR 011); `true`
+    /// suits large bodies, whose translation then holds up nobody else.
     pub work_stealing: bool,
     /// Largest request body, bytes; a larger one is answered 413. 32 MiB.
     #[schemars(range(min = 1024, max = 1_073_741_824))]

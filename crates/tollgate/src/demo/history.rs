@@ -20,6 +20,14 @@ const NODE: &str = "demo";
 /// Writer the rows are committed under.
 const APP: &str = "demo/history";
 
+/// The provider that says in each answer what it cost.
+const REPORTING: &str = "x-ai";
+/// The model of it whose bill is other than the price book's for some days, by so many thousandths: a
+/// drift to be found.
+const DRIFTING: (&str, u32) = ("grok-4.6", 1_025);
+/// How many days ago that began.
+const DRIFT_DAYS: i64 = 12;
+
 /// Makes days of history and commits them, the newest first, so that the current month is there
 /// before anything is served.
 pub(super) struct History {
@@ -52,6 +60,7 @@ impl History {
         let mut rows = Vec::new();
         for mut event in history_day(date, &self.population, self.now) {
             price(&mut event, &self.prices);
+            event.cost.provider_reported = reported(&event, self.now);
             let (node_id, epoch) = (Arc::clone(&node_id), Arc::clone(&epoch));
             rows.push(LakeRow { event, node_id, epoch, seq: self.next_seq });
             self.next_seq += 1;
@@ -74,6 +83,19 @@ pub(super) fn spend_by_team<'a>(rows: impl Iterator<Item = &'a LakeRow>) -> BTre
         }
     }
     spent
+}
+
+/// What the provider says the call cost, where it is one that does.
+fn reported(event: &UsageEvent, now: UnixMicros) -> Option<Usd> {
+    const DAY_US: i64 = 86_400_000_000;
+    let billed = event.cost.billed.filter(|_| event.cost.usage_source != UsageSource::None)?;
+    if event.model.provider.as_deref() != Some(REPORTING) {
+        return None;
+    }
+    let (model, per_mille) = DRIFTING;
+    let is_lately = now.micros_since(event.times.received_us) < DRIFT_DAYS * DAY_US;
+    let has_drifted = is_lately && event.model.resolved.as_deref() == Some(model);
+    Some(if has_drifted { billed.per_mille(per_mille) } else { billed })
 }
 
 fn price(event: &mut UsageEvent, prices: &PriceBook) {

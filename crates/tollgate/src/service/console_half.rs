@@ -105,7 +105,7 @@ impl ConsoleHalf {
                     published: published.clone(),
                     clock: Arc::clone(&clock),
                 },
-                prices: PriceBoard::new(published)?,
+                prices: PriceBoard::new(published, store.prices())?,
                 declared: publisher.declarations(),
                 link: secret.map(|secret| ::console::Link::new(Arc::new(link.clone()), secret)),
             };

@@ -50,7 +50,7 @@ fn forbidden(line: &str) -> Option<&'static str> {
     WORDS.into_iter().find(|word| line.contains(word)).or(capitalised)
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+pub(super) fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {

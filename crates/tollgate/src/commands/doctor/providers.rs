@@ -41,7 +41,9 @@ async fn ask(
             return Finding::failed(what, error.to_string(), remedy);
         }
         Some((_, Ok(secret))) => {
-            for (name, value) in dialects::auth_headers(provider.dialect, &secret) {
+            let (dialect, url) = (provider.dialect, provider.base_url.as_str());
+            let auth = dialects::auth_of(provider.name.as_str(), dialect, url);
+            for (name, value) in dialects::credential_headers(dialect, auth, &secret) {
                 request = request.header(name, value);
             }
         }
