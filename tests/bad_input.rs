@@ -91,7 +91,7 @@ fn an_unknown_model_is_404_and_an_unknown_path_says_what_is_served() {
             assert!(message(&error).contains(model), "{error}");
         }
     }
-    let url = format!("{}/completions", client.base_url());
+    let url = format!("{}/nothing-here", client.base_url());
     let request = reqwest::Client::new().post(url).bearer_auth(client.key()).json(&json!({}));
     let answer = run(client.send(request)).unwrap();
     let error = assert_error(&answer, 404, "path_not_found");
