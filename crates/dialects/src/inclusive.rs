@@ -11,6 +11,15 @@ use crate::json::{Object, usd, whole};
 /// Picodollars in one tick of `cost_in_usd_ticks` (1e-10 USD).
 const PICO_PER_TICK: i128 = 100;
 
+/// Headers in which a gateway tells what an answer cost, USD: ours, and LiteLLM's (its documentation of
+/// response headers). They leave before a stream's cost is known, so that of streams they say nothing.
+pub const COST_HEADERS: [&str; 2] = ["x-tollgate-cost-usd", "x-litellm-response-cost"];
+
+/// The cost in one of [`COST_HEADERS`], which may be a float such as `1.65e-05`; `None` for anything else.
+pub fn cost_of_header(value: &str) -> Option<Usd> {
+    usd(value.trim())
+}
+
 /// Where a dialect keeps its counts.
 pub(crate) struct Names {
     /// All input tokens.

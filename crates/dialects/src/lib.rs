@@ -60,6 +60,7 @@ pub use embeddings::{
 pub use error::{ErrorBody, StreamError, UpstreamError};
 pub use event_array::EventArray;
 pub use gemini::{EmbedRequest, decode_embed_request, encode_embed_reply, read_vectors};
+pub use inclusive::{COST_HEADERS, cost_of_header};
 pub use metered::{Metered, UsageDialect, read_usage};
 pub use models::ModelEntry;
 pub use operations::{

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dialects::{COST_HEADERS, cost_of_header};
 use events::{Dialect, ErrorClass};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::client::HttpSession;
@@ -9,6 +10,7 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::ErrorType;
 use pingora_timeout::timeout;
 use tokio::time::Instant;
+use units::Usd;
 
 use crate::failure::Failure;
 use crate::ledger::Billable;
@@ -33,6 +35,8 @@ pub(crate) struct Answering {
     pub(crate) is_stream: bool,
     pub(crate) retry_after_s: Option<u32>,
     pub(crate) request_id: Option<String>,
+    /// What a gateway behind this one says the answer cost.
+    pub(crate) reported_cost: Option<Usd>,
     /// Rate-limit headers, kept under `x-upstream-`.
     pub(crate) limits: Vec<(String, String)>,
     /// The whole request was taken, so that the connection can serve another.
@@ -194,12 +198,15 @@ pub(crate) fn answering(session: HttpSession, peer: HttpPeer, is_whole: bool) ->
         let value = value.to_str().ok().filter(|_| is_limit)?;
         Some((format!("x-upstream-{}", name.as_str().trim_start_matches("x-")), value.to_owned()))
     });
+    let is_stream = text("content-type").is_some_and(|kind| {
+        let kind = kind.to_ascii_lowercase();
+        STREAMS.iter().any(|stream| kind.starts_with(stream))
+    });
+    let reported_cost = COST_HEADERS.into_iter().find_map(text).and_then(cost_of_header);
     Some(Answering {
         status: header.status.as_u16(),
-        is_stream: text("content-type").is_some_and(|kind| {
-            let kind = kind.to_ascii_lowercase();
-            STREAMS.iter().any(|stream| kind.starts_with(stream))
-        }),
+        is_stream,
+        reported_cost: reported_cost.filter(|_| !is_stream),
         retry_after_s: text("retry-after").and_then(|seconds| seconds.parse().ok()),
         request_id: REQUEST_IDS.into_iter().find_map(text).map(str::to_owned),
         limits: limits.collect(),

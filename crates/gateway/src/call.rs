@@ -239,6 +239,7 @@ impl Turn<'_> {
     ) -> Result<Answer, Halt> {
         if let Some(open) = client.ledger.open_mut() {
             open.upstream_request_id(answering.request_id.take());
+            open.reported_cost(answering.reported_cost);
         }
         if !(200..300).contains(&answering.status) {
             let failure = read_error(answering, self.upstream).await;

@@ -125,6 +125,11 @@ impl OpenAttempt {
         self.event.outcome.upstream_request_id = id;
     }
 
+    /// What a gateway behind this one says it cost; what the answer itself says goes before.
+    pub(crate) fn reported_cost(&mut self, cost: Option<Usd>) {
+        self.event.cost.provider_reported = cost;
+    }
+
     /// What it holds.
     pub(crate) fn held(&self) -> Usd {
         self.reservation.hold().amount
@@ -246,7 +251,7 @@ fn price(event: &mut UsageEvent, pricing: &Pricing, usage: &Usage, source: Usage
         list,
         contract,
         billed: contract,
-        provider_reported: usage.reported_cost,
+        provider_reported: usage.reported_cost.or(event.cost.provider_reported),
         price_version: Some(pricing.book.version().to_owned()),
         rate_set: priced.as_ref().map(|priced| priced.rate_set.to_string()),
         usage_source: source,

@@ -60,6 +60,7 @@ pub(super) async fn take(
 ) -> Result<u16, Halt> {
     if let Some(open) = client.ledger.open_mut() {
         open.upstream_request_id(answering.request_id.take());
+        open.reported_cost(answering.reported_cost);
     }
     let status = answering.status;
     // A provider that refuses the gateway's credential likes to quote it: its words stay here.

@@ -157,3 +157,21 @@ fn a_full_spool_refuses_before_anything_is_sent() {
     drop(client);
     gateway.close();
 }
+
+#[test]
+fn what_a_gateway_behind_this_one_says_it_cost_stands_beside_the_price() {
+    for (headers, told) in [
+        ("x-tollgate-cost-usd: 0.000123\r\n", Some("0.000123")),
+        ("x-litellm-response-cost: 1.65e-05\r\n", Some("0.0000165")),
+        ("x-litellm-response-cost: unknown\r\n", None),
+        ("", None),
+    ] {
+        let upstream =
+            RawUpstream::start(move |_, stream| respond(stream, 200, headers, &completion()));
+        let gateway = Setup::raw(&upstream.base_url()).start();
+        assert_eq!(gateway.chat(&ask("raw")).status, 200);
+        let row = gateway.close().remove(0);
+        assert_eq!(row.cost.provider_reported, told.map(|usd| usd.parse().unwrap()), "{headers}");
+        assert!(row.cost.billed.is_some() && row.cost.billed != row.cost.provider_reported);
+    }
+}
