@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 use crate::json::{Edit, List, Object, Text, text_of};
 use crate::openai::error;
-use crate::own::{OWN_FIELDS, label, labels, typed, with_cost, without_tags};
+use crate::own::{self, OWN_FIELDS, label, labels, with_cost, without_tags};
 use crate::path::Verb;
 use crate::reply::{Facts, Reply, ReplyContext, ReplyError, Usage};
 use crate::request::{Encoded, Peek, RequestError, Target, utf8, without_position};
@@ -84,9 +84,7 @@ pub fn peek_embeddings(body: &[u8]) -> Result<EmbeddingsPeek, RequestError> {
     let text = utf8(body)?;
     let body: RequestBody<'_> =
         serde_json::from_str(text).map_err(|e| RequestError::malformed(&e))?;
-    let model = body.model.map(|raw| typed::<String>("model", raw)).transpose()?;
-    let model =
-        model.filter(|model| !model.is_empty()).ok_or_else(|| RequestError::missing("model"))?;
+    let model = own::model(body.model)?;
     let input = body.input.ok_or_else(|| RequestError::missing("input"))?;
     let (inputs, estimated_tokens) = measure(input.get())?;
     let format = match body.encoding_format.as_ref().map(Text::as_str) {

@@ -21,6 +21,12 @@ pub(crate) fn typed<T: DeserializeOwned>(param: &str, raw: &RawValue) -> Result<
     serde_json::from_str(raw.get()).map_err(|e| RequestError::invalid(param, without_position(&e)))
 }
 
+/// The model a request must name.
+pub(crate) fn model(raw: Option<&RawValue>) -> Result<String, RequestError> {
+    let model = raw.map(|raw| typed::<String>("model", raw)).transpose()?;
+    model.filter(|model| !model.is_empty()).ok_or_else(|| RequestError::missing("model"))
+}
+
 /// Plain text of a member, when it is there and not empty.
 pub(crate) fn label(raw: Option<&RawValue>) -> Option<String> {
     raw.and_then(|raw| plain_text(raw.get())).filter(|text| !text.is_empty())

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::cohere::usage;
 use crate::error::{ErrorBody, decode as decode_error};
 use crate::json::{Edit, List, Object, Text, append, text_of};
-use crate::own::{OWN_FIELDS, label, labels, typed, with_cost};
+use crate::own::{self, OWN_FIELDS, label, labels, with_cost};
 use crate::reply::{Facts, Reply, ReplyContext, ReplyError, Usage};
 use crate::request::{Encoded, Peek, RequestError, Target, utf8, without_position};
 use crate::tokens::estimate_bytes;
@@ -84,9 +84,7 @@ pub fn peek_rerank(body: &[u8]) -> Result<RerankPeek, RequestError> {
     let text = utf8(body)?;
     let body: RequestBody<'_> =
         serde_json::from_str(text).map_err(|e| RequestError::malformed(&e))?;
-    let model = body.model.map(|raw| typed::<String>("model", raw)).transpose()?;
-    let model =
-        model.filter(|model| !model.is_empty()).ok_or_else(|| RequestError::missing("model"))?;
+    let model = own::model(body.model)?;
     let query = body.query.ok_or_else(|| RequestError::missing("query"))?;
     let documents = body.documents.ok_or_else(|| RequestError::missing("documents"))?;
     let documents: List<&RawValue> = serde_json::from_str(documents.get())

@@ -7,6 +7,7 @@ use units::Secret;
 
 use crate::chat::{ChatReply, ChatRequest, StreamEvent};
 use crate::error::{ErrorBody, StreamError, UpstreamError};
+use crate::json::Text;
 use crate::models::ModelEntry;
 use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
 use crate::request::{Encoded, Peek, RequestError, Target};
@@ -154,4 +155,17 @@ pub(crate) trait EventPass: Send + Sync {
     fn end(&mut self, _facts: &mut Facts, _out: &mut Vec<u8>) {}
     /// Whether the stream has said that it is complete.
     fn is_done(&self) -> bool;
+}
+
+/// A piece of text that says something becomes a step and is counted.
+pub(crate) fn text<'e>(
+    piece: Option<Text<'e>>,
+    facts: &mut Facts,
+    steps: &mut Vec<StreamEvent<'e>>,
+    wrap: impl FnOnce(Cow<'e, str>) -> StreamEvent<'e>,
+) {
+    if let Some(piece) = piece.filter(|piece| !piece.0.is_empty()) {
+        facts.output.push(&piece.0);
+        steps.push(wrap(piece.0));
+    }
 }

@@ -13,7 +13,7 @@ use crate::json::Text;
 use crate::reply::Facts;
 use crate::request::without_position;
 use crate::sse::Event;
-use crate::wire::StreamDecoder;
+use crate::wire::{StreamDecoder, text};
 
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -144,19 +144,6 @@ impl MessageDecoder {
             // Output is only begun: what the start tells of it is no total.
             facts.is_usage_partial = true;
         }
-    }
-}
-
-/// A piece of text that says something becomes a step and is counted.
-fn text<'e>(
-    piece: Option<Text<'e>>,
-    facts: &mut Facts,
-    steps: &mut Vec<StreamEvent<'e>>,
-    wrap: impl FnOnce(Cow<'e, str>) -> StreamEvent<'e>,
-) {
-    if let Some(piece) = piece.filter(|piece| !piece.0.is_empty()) {
-        facts.output.push(&piece.0);
-        steps.push(wrap(piece.0));
     }
 }
 

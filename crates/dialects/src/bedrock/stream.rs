@@ -14,7 +14,7 @@ use crate::json::Text;
 use crate::reply::Facts;
 use crate::request::without_position;
 use crate::sse::Event;
-use crate::wire::StreamDecoder;
+use crate::wire::{StreamDecoder, text};
 
 /// Calls that may be open at once.
 const OPEN_MAX: usize = 1_000;
@@ -166,19 +166,6 @@ impl ConverseDecoder {
             self.is_done = true;
             steps.push(StreamEvent::Done);
         }
-    }
-}
-
-/// A piece of text that says something becomes a step and is counted.
-fn text<'e>(
-    piece: Option<Text<'e>>,
-    facts: &mut Facts,
-    steps: &mut Vec<StreamEvent<'e>>,
-    wrap: impl FnOnce(Cow<'e, str>) -> StreamEvent<'e>,
-) {
-    if let Some(piece) = piece.filter(|piece| !piece.0.is_empty()) {
-        facts.output.push(&piece.0);
-        steps.push(wrap(piece.0));
     }
 }
 
