@@ -8,6 +8,8 @@
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 #![allow(clippy::disallowed_methods, reason = "a bench has no configuration file")]
 
+#[path = "gateway/forward.rs"]
+mod forward;
 #[path = "gateway/load.rs"]
 mod load;
 #[path = "gateway/process.rs"]
@@ -19,6 +21,7 @@ mod streams;
 
 use std::error::Error;
 
+use forward::forward;
 use load::{Load, run};
 use servers::{Servers, simulate};
 
@@ -38,6 +41,9 @@ fn main() -> Result<()> {
     if arguments.first().is_some_and(|argument| argument == "--simulate") {
         return simulate();
     }
+    if arguments.first().is_some_and(|argument| argument == "--forward") {
+        return forward();
+    }
     // `cargo bench NAME` passes a filter to every bench.
     let filter = arguments.iter().find(|argument| !argument.starts_with("--"));
     if filter.is_some_and(|filter| !"gateway".contains(filter.as_str())) {
@@ -54,17 +60,21 @@ fn main() -> Result<()> {
 
 fn throughput(servers: &Servers) -> Result<()> {
     let load = Load { model: MODEL, connections: 64, seconds: 6 };
-    let (mut nginx, mut gateway) = (Vec::new(), Vec::new());
+    let (mut nginx, mut pingora, mut gateway) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         nginx.push(run(&servers.nginx, &load)?);
+        pingora.push(run(&servers.pingora, &load)?);
         gateway.push(run(&servers.gateway, &load)?);
     }
     let rate = |runs: &[load::Measured]| median(runs.iter().map(|run| run.requests_per_s));
     let cpu = |runs: &[load::Measured]| median(runs.iter().map(|run| run.cpu_us_per_request));
     println!(
-        "64 connections: nginx {:.0}/s at {:.1} us CPU, tollgate {:.0}/s at {:.1} us CPU",
+        "64 connections: nginx {:.0}/s at {:.1} us CPU, pingora alone {:.0}/s at {:.1} us CPU, \
+         tollgate {:.0}/s at {:.1} us CPU",
         rate(&nginx),
         cpu(&nginx),
+        rate(&pingora),
+        cpu(&pingora),
         rate(&gateway),
         cpu(&gateway)
     );
@@ -104,17 +114,19 @@ fn cache(servers: &Servers) -> Result<()> {
 
 fn latency(servers: &Servers) -> Result<()> {
     let load = Load { model: MODEL, connections: 1, seconds: 3 };
-    let (mut direct, mut nginx, mut gateway) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut direct, mut nginx, mut pingora, mut gateway) = (vec![], vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
         direct.push(run(&servers.direct, &load)?.median_us);
         nginx.push(run(&servers.nginx, &load)?.median_us);
+        pingora.push(run(&servers.pingora, &load)?.median_us);
         gateway.push(run(&servers.gateway, &load)?.median_us);
     }
     let direct = median(direct.into_iter());
-    let (nginx, gateway) =
-        (median(nginx.into_iter()) - direct, median(gateway.into_iter()) - direct);
+    let added = |medians: Vec<f64>| median(medians.into_iter()) - direct;
+    let (nginx, pingora, gateway) = (added(nginx), added(pingora), added(gateway));
     println!(
-        "one connection: direct {direct:.0} us, nginx adds {nginx:.0} us, tollgate {gateway:.0} us"
+        "one connection: direct {direct:.0} us, nginx adds {nginx:.0} us, pingora alone \
+         {pingora:.0} us, tollgate {gateway:.0} us"
     );
     verdict("added median latency, tollgate / nginx", gateway / nginx, 3.0, false);
     Ok(())

@@ -11,6 +11,9 @@ use crate::harness::{ports, run, tools, wait_for};
 /// From the start of the binary until every page is filled.
 const FILLED_WITHIN: Duration = Duration::from_secs(30);
 
+/// From then on until the planted drift is told, in the console and to Slack.
+const DRIFT_TOLD_WITHIN: Duration = Duration::from_secs(30);
+
 /// The text between a mark and the next blank on what the demonstration prints.
 fn printed(out: &str, mark: &str) -> Option<String> {
     out.split(mark).nth(1)?.split_whitespace().next().map(str::to_owned)
@@ -48,10 +51,36 @@ fn the_demonstration_fills_every_page_it_links_and_stops_cleanly() {
         assert!(page.contains("class=\"grand\""), "{statement} is not filled");
     }
     assert!(started.elapsed() < FILLED_WITHIN, "filled after {:?}", started.elapsed());
+    drift_is_told(&browser, &printed(&out, "alerts ").expect("where alerts arrive"));
     picture(&browser, statements[0]);
     demo.signal("INT");
     assert!(demo.ended().success(), "{}", demo.log());
     assert_eq!(probe(gateway, "/healthz"), None);
+}
+
+/// The model whose provider bills other than the price book says is an incident that leads to what to do,
+/// and its message has arrived.
+fn drift_is_told(browser: &Browser, alerts: &str) {
+    let is_drift = |part: &&str| {
+        part.starts_with("/alerts/inc_") && part.contains("for grok-4.6 than the price book")
+    };
+    let link = wait_for("the incident of the drift", DRIFT_TOLD_WITHIN, || {
+        let list = run(browser.read("/alerts"));
+        let found = list.split("<a href=\"").find(is_drift)?;
+        found.split('"').next().map(str::to_owned)
+    });
+    let incident = run(browser.read(&link));
+    for told in ["(+2.4%)", "tollgate price show grok-4.6 --provider x-ai", "/prices/drift"] {
+        assert!(incident.contains(told), "{told}: {incident}");
+    }
+    assert_eq!(incident.matches("href=\"/requests/req_").count(), 3, "{incident}");
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    wait_for("its message", DRIFT_TOLD_WITHIN, || {
+        let arrived = run(async { http.get(alerts).send().await?.text().await }).unwrap();
+        arrived.contains("reported cost of grok-4.6").then_some(())
+    });
+    browser.picture(&link, 1_500, &pictures().join("demo-drift.png"));
+    browser.picture("/alerts", 1_200, &pictures().join("demo-alerts.png"));
 }
 
 fn picture(browser: &Browser, statement: &str) {

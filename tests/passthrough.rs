@@ -100,6 +100,13 @@ fn assert_unknown(row: &Row, endpoint: &str) {
     assert_eq!((row.text("endpoint"), row.number("input_tokens_total")), (endpoint, 0));
 }
 
+/// The row tells that nothing was used, whatever the answer tells of what others used.
+fn assert_free(row: &Row, endpoint: &str) {
+    assert_eq!(row.usd("cost_usd"), Some(Usd::ZERO), "{row:?}");
+    assert_eq!(row.text("usage_source"), "none", "{row:?}");
+    assert_eq!((row.text("endpoint"), row.number("input_tokens_total")), (endpoint, 0));
+}
+
 #[test]
 fn the_python_sdk_does_more_than_chat_and_every_call_is_a_row() {
     let tollgate = start();
@@ -146,12 +153,38 @@ fn the_python_sdk_does_more_than_chat_and_every_call_is_a_row() {
     assert_cost(&row("speech"), "tts-1", letters, "estimated");
     assert_unknown(&row("moderation"), "moderations");
     for name in ["file", "file_get", "file_content", "file_delete"] {
-        assert_unknown(&row(name), "files");
+        assert_free(&row(name), "files");
     }
     for name in ["batch", "batch_get", "batch_cancel"] {
-        assert_unknown(&row(name), "batches");
+        assert_free(&row(name), "batches");
     }
     assert_eq!(row("file_get").text("provider"), "openai");
+}
+
+#[test]
+fn an_application_on_azure_changes_its_endpoint_and_nothing_else() {
+    let tollgate = start();
+    let client = tollgate.client("search");
+    let text = tools::python("azure_sdk.py", &[&client.base_url(), client.key()]);
+    let seen: Value = serde_json::from_str(&text).unwrap();
+    for (name, endpoint, dialect, asked, is_known) in [
+        ("response", "chat", "openai_responses", "openai/gpt-5.4", true),
+        ("completion", "completions", "openai_chat", "instruct", true),
+        ("image", "images.generations", "openai_chat", "picture", true),
+        ("image_edit", "images.edits", "openai_chat", "picture", true),
+        ("transcription", "audio.transcriptions", "openai_chat", "heard", true),
+        ("translation", "audio.translations", "openai_chat", "heard", false),
+        ("speech", "audio.speech", "openai_chat", "spoken", true),
+        ("embedding", "embeddings", "openai_chat", "openai/text-embedding-3-small", true),
+        ("file", "files", "openai_chat", "", false),
+        ("file_get", "files", "openai_chat", "", false),
+    ] {
+        let rows = tollgate.rows_of(&[seen[name].as_str().unwrap().to_owned()]);
+        let row = rows.last().unwrap();
+        assert_eq!((row.text("endpoint"), row.text("dialect_in")), (endpoint, dialect), "{row:?}");
+        assert_eq!((row.text("model_asked"), row.text("customer")), (asked, "globex"), "{row:?}");
+        assert_eq!(row.usd("cost_usd").is_some_and(|cost| !cost.is_zero()), is_known, "{row:?}");
+    }
 }
 
 #[test]
@@ -276,15 +309,18 @@ fn the_batches_of_the_other_provider_are_found_by_their_address() {
     let client = tollgate.client("search");
     let version =
         |method, path: &str| client.call(method, path).header("anthropic-version", "2023-06-01");
-    let body = json!({"requests": []});
+    let params = chat("claude-haiku-5-5");
+    let params =
+        json!({"model": params["model"], "max_tokens": 9, "messages": [params["messages"][1]]});
+    let body = json!({"requests": [{"custom_id": "a", "params": params}]});
     let made = run(client.send(version(Method::POST, "/v1/messages/batches").json(&body))).unwrap();
     assert_eq!((made.status, made.header("x-tollgate-provider")), (200, "anthropic"), "{made:?}");
     let id = made.json()["id"].as_str().unwrap().to_owned();
     let path = format!("/v1/messages/batches/{id}/results");
     let results = run(client.send(version(Method::GET, &path))).unwrap();
-    assert_eq!(results.body.lines().count(), 3_000);
+    assert_eq!(results.body.lines().count(), 1, "{results:?}");
     let row = tollgate.row_of(&results.request_id());
-    assert_unknown(&row, "messages.batches");
+    assert_free(&row, "messages.batches");
     assert_eq!(row.number("response_bytes"), results.body.len() as u64);
     let file = run(client.send(version(Method::POST, "/v1/files").body("x"))).unwrap();
     assert_eq!((file.status, file.json()["type"].clone()), (200, json!("file")), "{file:?}");
@@ -317,5 +353,5 @@ fn a_hard_budget_refuses_what_may_cost_more_than_it_has() {
     assert_eq!(said.status, 200, "{}", said.body.len());
     let looked = send(&client, Method::GET, "/passthrough/openai/files/file-1", None);
     assert_eq!(looked.status, 200, "{looked:?}");
-    assert_unknown(&tollgate.row_of(&looked.request_id()), "passthrough");
+    assert_free(&tollgate.row_of(&looked.request_id()), "passthrough");
 }

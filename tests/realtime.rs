@@ -110,6 +110,40 @@ fn every_response_of_a_session_is_metered_exactly_and_once() {
 }
 
 #[test]
+fn what_a_further_model_writes_down_is_a_row_beside_the_response_it_was_said_for() {
+    let cap: Usd = "50".parse().unwrap();
+    let tollgate = Tollgate::start(&setup().budget("support", &cap.to_string()));
+    let seen = sdk(&tollgate.client("support"), "voice", &["dictate"]);
+    assert_eq!(seen["errors"], json!([]));
+    let transcripts = seen["transcripts"].as_array().unwrap();
+    let rows = rows_of(&tollgate, seen["request_id"].as_str().unwrap(), 4);
+    let (own, beside): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.flag("is_final"));
+    assert_eq!((own.len(), beside.len(), transcripts.len()), (2, 2, 2), "{rows:?}");
+    let bill = tollgate.providers.bill();
+    for ((own, beside), told) in own.iter().zip(&beside).zip(transcripts) {
+        assert_eq!(beside.text("request_id"), own.text("request_id"));
+        assert_eq!(beside.text("reason"), "caused:input_audio_transcription");
+        assert_eq!(beside.text("model_resolved"), "gpt-4o-transcribe");
+        assert_eq!((beside.text("usage_source"), beside.text("team")), ("provider", "support"));
+        let (heard, said) =
+            (beside.number("input_tokens_total"), beside.number("output_tokens_total"));
+        assert_eq!(Some(heard), told["usage"]["input_tokens"].as_u64());
+        assert_eq!(Some(said), told["usage"]["output_tokens"].as_u64());
+        let billed = bill.request(told["item"].as_str().unwrap()).unwrap();
+        assert_eq!(
+            (heard, said),
+            (billed.quantities.input_tokens, billed.quantities.output_tokens)
+        );
+        let meters = Meters::NONE.with(Meter::InputAudio, heard).with(Meter::OutputText, said);
+        let (provider, model) = ("openai", "gpt-4o-transcribe");
+        let (at, context) = (SystemClock.now(), PriceContext::NONE);
+        let query = Query { provider, model, at, context, meters: &meters };
+        let book = PriceBook::embedded().unwrap();
+        assert_eq!(beside.usd("cost_usd"), book.price(&query).map(|priced| priced.cost));
+    }
+}
+
+#[test]
 fn a_session_ends_at_its_cap_with_words_and_never_passes_it() {
     let cap: Usd = "1.30".parse().unwrap();
     let tollgate = Tollgate::start(&setup().budget("support", &cap.to_string()));

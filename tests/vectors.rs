@@ -30,7 +30,9 @@ fn start() -> Arc<Tollgate> {
             },
         );
         setup
-            .route("no-vectors", &["bedrock/amazon.titan-embed-text-v2:0"], "")
+            .route("no-vectors", &["anthropic/claude-sonnet-5-5"], "")
+            .route("one-by-bedrock", &["bedrock/amazon.titan-embed-text-v2:0"], "")
+            .route("by-bedrock", &["bedrock/us.cohere.embed-v4:0"], "")
             .route("ranks", &["unreachable/rerank-v3.5", "cohere/rerank-v3.5"], "")
             .route("ranks-elsewhere", &["openai/rerank-2"], "")
             .route("no-ranks", &["anthropic/claude-sonnet-5-5"], "")
@@ -139,6 +141,50 @@ fn one_content_is_embedded_on_either_version_and_errors_are_googles() {
     assert_eq!(post(&client, "/v1beta/models/by-cohere:embedContent", &task).status, 200);
     let none = post(&client, "/v1/embeddings", &json!({"model": "no-vectors", "input": "x"}));
     assert_eq!((none.status, &none.error()["param"]), (400, &json!("model")), "{none:?}");
+}
+
+#[test]
+fn a_cloud_embeds_by_models_of_two_makers_and_counts_in_its_own_places() {
+    let tollgate = start();
+    let client = tollgate.client("search");
+    let body = json!({"model": "one-by-bedrock", "input": TEXTS[0], "dimensions": 256});
+    let answer = post(&client, "/v1/embeddings", &body);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(numbers(&answer.json()["data"][0]["embedding"]).len(), 256);
+    let row = tollgate.row_of(&answer.request_id());
+    let tokens = row.number("input_tokens_total");
+    let meters = Meters::NONE.with(Meter::InputText, tokens);
+    let query = pricing::Query {
+        provider: "aws",
+        model: "amazon.titan-embed-text-v2:0",
+        at: SystemClock.now(),
+        context: pricing::PriceContext::NONE,
+        meters: &meters,
+    };
+    let cost = pricing::PriceBook::embedded().unwrap().price(&query).map(|priced| priced.cost);
+    assert!(tokens > 0 && cost.is_some_and(|cost| !cost.is_zero()), "{row:?}");
+    assert_eq!((row.usd("cost_usd"), row.text("usage_source")), (cost, "provider"), "{row:?}");
+    let several = json!({"model": "one-by-bedrock", "input": TEXTS});
+    let refused = post(&client, "/v1/embeddings", &several);
+    assert_eq!((refused.status, &refused.error()["param"]), (400, &json!("input")), "{refused:?}");
+    // The other maker's models take several; their tokens are told in a header only.
+    let text =
+        tools::python("google_vectors.py", &[&client.base_url(), client.key(), "by-bedrock"]);
+    let seen: Value = serde_json::from_str(&text).unwrap();
+    let row = tollgate.row_of(seen["request_id"].as_str().unwrap());
+    let told = (row.text("dialect_out"), row.text("usage_source"));
+    assert_eq!(told, ("bedrock_converse", "provider"), "{row:?}");
+    let bill = tollgate.providers.bill();
+    let billed = bill.request(row.text("upstream_request_id")).unwrap();
+    assert_eq!(row.number("input_tokens_total"), billed.quantities.input_tokens, "{row:?}");
+    // Passed on as it is the same is metered by the same header.
+    let body = json!({"texts": TEXTS, "input_type": "search_query"});
+    let path = "/passthrough/bedrock/model/us.cohere.embed-v4%3A0/invoke";
+    let passed = post(&client, path, &body);
+    assert_eq!(passed.status, 200, "{passed:?}");
+    let row = tollgate.row_of(&passed.request_id());
+    assert_eq!(row.text("usage_source"), "provider", "{row:?}");
+    assert!((6..=20).contains(&row.number("input_tokens_total")), "{row:?}");
 }
 
 #[test]

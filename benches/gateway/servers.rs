@@ -34,6 +34,8 @@ pub(super) struct Servers {
     pub(super) direct: Target,
     /// nginx, a plain proxy.
     pub(super) nginx: Target,
+    /// Pingora with nothing of ours, a plain proxy.
+    pub(super) pingora: Target,
     /// Tollgate, with everything on.
     pub(super) gateway: Target,
     /// The same without a budget, so that no lease is held of the authority.
@@ -54,9 +56,10 @@ impl Servers {
             Target { address: provider, key: "sk-bench".into(), process: Rc::new(simulated) };
         wait(provider)?;
         let nginx = start_nginx(directory.path(), provider)?;
+        let pingora = start_pingora(provider)?;
         let gateway = start_gateway(&directory.path().join("gateway"), provider, BUDGET)?;
         let unbudgeted = start_gateway(&directory.path().join("unbudgeted"), provider, "")?;
-        Ok(Self { direct, nginx, gateway, unbudgeted, _directory: directory })
+        Ok(Self { direct, nginx, pingora, gateway, unbudgeted, _directory: directory })
     }
 }
 
@@ -89,6 +92,18 @@ fn start_nginx(directory: &Path, provider: SocketAddr) -> Result<Target> {
     let config = directory.join("nginx.conf");
     std::fs::write(&config, text)?;
     let process = Process::spawn(Command::new("nginx").arg("-c").arg(&config))?;
+    wait(address)?;
+    Ok(Target { address, key: "sk-bench".into(), process: Rc::new(process) })
+}
+
+fn start_pingora(provider: SocketAddr) -> Result<Target> {
+    let address = free()?;
+    let process = Process::spawn(
+        Command::new(std::env::current_exe()?)
+            .arg("--forward")
+            .env("TOLLGATE_BENCH_PROVIDER", provider.to_string())
+            .env("TOLLGATE_BENCH_LISTEN", address.to_string()),
+    )?;
     wait(address)?;
     Ok(Target { address, key: "sk-bench".into(), process: Rc::new(process) })
 }

@@ -61,7 +61,7 @@ fn fill(spool: &Spool, events: &[events::UsageEvent]) -> std::result::Result<(),
             }
         };
         let intent = Intent { event, held: Vec::new() };
-        slot.open(&intent).map_err(|error| error.to_string())?;
+        slot.open(intent.clone()).map_err(|error| error.to_string())?;
         slot.settle(intent.event, Vec::new());
     }
     Ok(())

@@ -50,6 +50,7 @@ LED_TO = [
     ("/keys", "table.keys th a"),
     ("/budgets", "table.budgets th a"),
     ("/alerts", "table.incidents th a"),
+    ("/alerts", "table.incidents tr:has-text('Reported cost differs') th a"),
 ]
 
 

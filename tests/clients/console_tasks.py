@@ -161,6 +161,22 @@ def answer_an_incident(page):
     expect(state).to_contain_text("Expected until")
 
 
+def mend_a_drift(page):
+    """The planted drift: from the list to what differs, the command that mends it, and both costs."""
+    page.goto("/alerts")
+    row = page.locator("table.incidents tr", has_text="Reported cost differs")
+    row = row.filter(has_text="grok-4.6")
+    until(page, "the drift's incident", row.count, TOLD_WITHIN_S)
+    row.get_by_role("link").click()
+    share = page.locator("dl.pairs div", has_text="Difference").locator("dd")
+    expect(share).to_contain_text("(+2.4%)")
+    expect(page.locator("pre.command").first).to_contain_text("price show grok-4.6")
+    assert page.locator("ul.samples a").count() == 3, "three requests show it"
+    page.get_by_role("link", name="Compare reported and computed cost").click()
+    expect(page.locator("h1")).to_have_text("Invoice drift")
+    expect(page.locator("table.drift tr.over", has_text="grok-4.6").first).to_be_visible()
+
+
 def tell_again(page):
     """A message that arrived is sent once more, and the channel is tried."""
     page.goto("/alerts")
@@ -193,6 +209,7 @@ def all_of(visitor, gateway):
         watch_budgets(page)
         read_the_docs(page)
         answer_an_incident(page)
+        mend_a_drift(page)
         tell_again(page)
         page.context.close()
     without_scripts = visitor.window(java_script_enabled=False)

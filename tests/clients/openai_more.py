@@ -98,7 +98,7 @@ kept = told(
 told("file_get", client.files.with_raw_response.retrieve(kept.id))
 content = client.files.with_raw_response.content(kept.id)
 seen["file_content"] = content.headers["x-tollgate-request-id"]
-assert len(content.text.splitlines()) == 3000
+assert content.text == "{}\n" * 1000, len(content.text)
 batch = told(
     "batch",
     client.batches.with_raw_response.create(

@@ -1,7 +1,7 @@
 """The official OpenAI SDK of PyPI, unmodified: a realtime session through a gateway.
 
 Arguments: base URL, key, model, and optionally how many turns of how many words to have (until the
-session is ended). Prints one JSON object of what was seen; raises on what is wrong.
+session is ended), or `dictate` for speech that a further model writes down. Prints one JSON object of what was seen; raises on what is wrong.
 """
 
 import base64
@@ -12,7 +12,8 @@ import openai
 from websockets.exceptions import ConnectionClosed
 
 base_url, key, model = sys.argv[1:4]
-turns, words = (int(number) for number in sys.argv[4:6]) if len(sys.argv) > 4 else (0, 0)
+writes = sys.argv[4:5] == ["dictate"]
+turns, words = (int(number) for number in sys.argv[4:6]) if len(sys.argv) > 5 else (0, 0)
 client = openai.OpenAI(base_url=base_url, api_key=key, max_retries=0)
 seen = {"responses": [], "errors": [], "code": None}
 
@@ -65,6 +66,28 @@ def speak():
         assert text.strip() and audio, (text, audio)
 
 
+def dictate():
+    """Two turns of speech that a further model writes down, each told behind its response."""
+    transcription = {"model": "gpt-4o-transcribe"}
+    settings = {"type": "realtime", "audio": {"input": {"transcription": transcription}}}
+    with client.realtime.connect(model=model) as connection:
+        seen["request_id"] = connection._connection.response.headers["x-tollgate-request-id"]
+        connection.session.update(session=settings)
+        while connection.recv().type != "session.updated":
+            pass
+        seen["transcripts"] = []
+        for _ in range(2):
+            silence = base64.b64encode(b"\0" * 96_000).decode()
+            connection.input_audio_buffer.append(audio=silence)
+            connection.input_audio_buffer.commit()
+            connection.response.create()
+            hear(connection)
+            written = connection.recv()
+            assert written.type.endswith("input_audio_transcription.completed"), written
+            used = {"item": written.item_id, "usage": written.usage.model_dump()}
+            seen["transcripts"].append(used)
+
+
 def insist():
     """Has turn after turn until the session is ended from the other side."""
     text = " ".join(["word"] * words)
@@ -88,7 +111,9 @@ def insist():
         seen["reason"] = connection._connection.close_reason
 
 
-if turns:
+if writes:
+    dictate()
+elif turns:
     insist()
 else:
     speak()

@@ -28,6 +28,11 @@ pub(crate) fn start(answer_words: RangeInclusive<u64>) -> Simulator {
 
 /// What one model's quantities cost at list prices; `None` when the model has no price.
 pub(crate) fn cost(model: &str, used: &Quantities) -> Option<Usd> {
+    cost_in(PriceContext::NONE, model, used)
+}
+
+/// The same of what was served in some other way than usual.
+pub(crate) fn cost_in(context: PriceContext<'_>, model: &str, used: &Quantities) -> Option<Usd> {
     let meters = Meters::NONE
         .with(Meter::InputText, used.input_tokens)
         .with(Meter::CacheReadText, used.cache_read_tokens)
@@ -35,11 +40,15 @@ pub(crate) fn cost(model: &str, used: &Quantities) -> Option<Usd> {
         .with(Meter::CacheWrite1h, used.cache_write_1h_tokens)
         .with(Meter::OutputText, used.output_tokens - used.reasoning_tokens)
         .with(Meter::Reasoning, used.reasoning_tokens);
-    price(model, &meters)
+    price_in(context, model, &meters)
 }
 
 /// What quantities of one model cost at list prices; `None` when they have no price.
 pub(crate) fn price(model: &str, meters: &Meters) -> Option<Usd> {
+    price_in(PriceContext::NONE, model, meters)
+}
+
+fn price_in(context: PriceContext<'_>, model: &str, meters: &Meters) -> Option<Usd> {
     let catalogs = [
         ("claude", "anthropic"),
         ("gemini", "google"),
@@ -49,7 +58,7 @@ pub(crate) fn price(model: &str, meters: &Meters) -> Option<Usd> {
     let named = catalogs.into_iter().find(|(prefix, _)| model.starts_with(prefix));
     let provider = named.map_or("openai", |(_, provider)| provider);
     let at = SystemClock.now();
-    let query = Query { provider, model, at, context: PriceContext::NONE, meters };
+    let query = Query { provider, model, at, context, meters };
     PRICES.price(&query).map(|priced| priced.cost)
 }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use finops::{
-    BudgetUse, DriverBy, Gauge, HOUR_US, HourPoint, LineChange, Moved, Span, Unpriced, Use,
+    BudgetUse, DriverBy, Gauge, HOUR_US, HourPoint, LineChange, Moved, ReportedHour, Span,
+    Unpriced, Use,
 };
 use lake::{Dimension, Filter, GroupBy, Lake, LakeError, Lens, ModelUse, Window};
 use units::UnixMicros;
 
 use crate::AlertsError;
-use crate::watch::{Breakdown, Inputs, TeamAmount, TeamHour};
+use crate::watch::{Breakdown, Inputs, ModelHour, TeamAmount, TeamHour};
 
 /// Values of a dimension that are compared; the change of those beyond is no driver.
 const VALUES_MAX: u32 = 500;
@@ -89,6 +90,34 @@ impl Inputs for LakeInputs {
 
     async fn gauges(&self) -> Result<Vec<Gauge>, AlertsError> {
         self.standing.gauges().await
+    }
+
+    async fn reported(&self, span: Span) -> Result<Vec<ModelHour>, AlertsError> {
+        let read = self.lake.reported_hours(&everything(span)).await;
+        let read = read.map_err(|error| unread(&error))?;
+        let hours = read.into_iter().map(|one| ModelHour {
+            provider: one.provider,
+            model: one.model,
+            point: ReportedHour {
+                hour: one.hour,
+                calls: one.requests,
+                unpriced: one.unpriced,
+                reported: one.reported,
+                computed: one.computed,
+            },
+        });
+        Ok(hours.collect())
+    }
+
+    async fn differing(
+        &self,
+        provider: Option<&str>,
+        model: Option<&str>,
+        span: Span,
+    ) -> Result<Vec<String>, AlertsError> {
+        let lens = everything(span);
+        let found = self.lake.differing_requests(&lens, provider, model, SAMPLES_MAX).await;
+        found.map_err(|error| unread(&error))
     }
 
     async fn breakdown(

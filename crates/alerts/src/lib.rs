@@ -27,6 +27,8 @@ pub use links::Links;
 pub use notice::{Notice, Turn, headline};
 pub use slack::{render_slack, render_slack_digest};
 pub use trial::test_message;
-pub use watch::{Breakdown, Desk, Inputs, Look, TeamAmount, TeamHour, Watch, WatchOptions};
+pub use watch::{
+    Breakdown, Desk, Inputs, Look, ModelHour, TeamAmount, TeamHour, Watch, WatchOptions,
+};
 pub use webhook::{render_webhook, render_webhook_digest};
 pub use worker::{Round, Worker, WorkerOptions};

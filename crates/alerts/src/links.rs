@@ -30,6 +30,11 @@ impl Links {
         format!("{}/budgets", self.base)
     }
 
+    /// Where reported and computed cost stand side by side.
+    pub fn drift(&self) -> String {
+        format!("{}/prices/drift", self.base)
+    }
+
     /// The page of a request; `None` when the text is not an id of one.
     pub fn request(&self, id: &str) -> Option<String> {
         let id: units::RequestId = id.parse().ok()?;

@@ -132,6 +132,18 @@ pub fn headline(rule: Rule, subject: &str, figures: &IncidentFigures) -> String 
             let calls = grouped(&calls.to_string());
             format!("Model {model}{provider} is used without a price: {calls} calls")
         }
+        Evidence::ReportedCost { provider, model, reported, computed, calls, .. } => {
+            let provider = provider.as_deref().map_or_else(|| "A provider".to_owned(), shown);
+            let model = model.as_deref().map_or_else(|| "calls without a model".to_owned(), shown);
+            let differs = drift_share(*reported, *computed);
+            let side = if reported < computed { "less" } else { "more" };
+            let (reported, computed) = (dollars(*reported), dollars(*computed));
+            let calls = grouped(&calls.to_string());
+            format!(
+                "{provider} reports {differs}{side} for {model} than the price book has: \
+                 {reported} against {computed} for {calls} calls"
+            )
+        }
         Evidence::Stall { what, for_ms, limit_ms } => {
             let (for_s, limit_s) = (for_ms / 1_000, limit_ms / 1_000);
             match what {
@@ -162,6 +174,13 @@ pub(crate) fn whom(subject: &str) -> String {
         Some((_, name)) => shown(name),
         None => shown(subject),
     }
+}
+
+/// By which share of what was reported two costs differ, and a blank: `2.4 % `; empty where nothing was.
+fn drift_share(reported: units::Usd, computed: units::Usd) -> String {
+    let share =
+        finops::drift_per_mille(reported, computed).and_then(|s| i64::try_from(s.abs()).ok());
+    share.map_or_else(String::new, |share| format!("{} ", percent(share)))
 }
 
 /// A window's length in words.
@@ -207,6 +226,16 @@ mod tests {
             calls: 1_042,
             tokens: 1,
         };
+        let reported = |provider: Option<&str>, model: Option<&str>, reported, computed| {
+            Evidence::ReportedCost {
+                provider: provider.map(str::to_owned),
+                model: model.map(str::to_owned),
+                reported: usd(reported),
+                computed: usd(computed),
+                calls: 1_042,
+                from: UnixMicros::new(0),
+            }
+        };
         let stall = |what| Evidence::Stall { what, for_ms: 95_400, limit_ms: 60_000 };
         let drift = Evidence::Drift { amount: usd("-2.1"), limit: usd("1") };
         for (rule, subject, evidence, expected) in [
@@ -245,6 +274,18 @@ mod tests {
                 "model:x",
                 unpriced,
                 "Model aurora-1 of openai is used without a price: 1,042 calls",
+            ),
+            (
+                Rule::CostDrift,
+                "model:x-ai/grok-4.6",
+                reported(Some("x-ai"), Some("grok\u{202e}-4.6"), "82", "80"),
+                "x-ai reports 2.4 % more for grok-4.6 than the price book has: $82.00 against $80.00 for 1,042 calls",
+            ),
+            (
+                Rule::CostDrift,
+                "model:/",
+                reported(None, None, "0", "0.5"),
+                "A provider reports less for calls without a model than the price book has: $0.00 against $0.5000 for 1,042 calls",
             ),
             (
                 Rule::Stalled,

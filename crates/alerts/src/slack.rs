@@ -29,6 +29,7 @@ pub fn render_slack(notice: &Notice, links: &Links, zone: &BillingZone) -> Value
             lines::drivers(notice),
             lines::effects(notice),
             lines::action(notice, zone),
+            lines::remedy(notice),
             lines::samples(notice, links),
         ];
         blocks.extend(paragraphs.iter().flatten().map(|text| section(text)));
@@ -106,6 +107,9 @@ fn buttons(notice: &Notice, links: &Links) -> Vec<Value> {
     let mut buttons = vec![button("Investigate", links.incident(notice.id), "investigate")];
     if notice.turn == Turn::Resolved {
         return buttons;
+    }
+    if notice.rule == Rule::CostDrift {
+        buttons.push(button("Compare costs", links.drift(), "compare_costs"));
     }
     let is_spend = !matches!(notice.rule, Rule::Stalled | Rule::UnpricedModel);
     if is_spend {

@@ -9,17 +9,18 @@ mod context;
 mod inputs;
 mod known;
 mod ledger;
+mod reported;
 mod tell;
 
-pub use inputs::{Breakdown, Inputs, TeamAmount, TeamHour};
+pub use inputs::{Breakdown, Inputs, ModelHour, TeamAmount, TeamHour};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use finops::{
-    BudgetRule, BudgetUse, BurnRule, Finding, IncidentFigures, Level, Measured, Rule, Span,
-    SpendRule, StallKind, Step, course,
+    BudgetRule, BudgetUse, BurnRule, DriftRule, Finding, IncidentFigures, Level, Measured, Rule,
+    Span, SpendRule, StallKind, Step, course,
 };
 use metrics::counter;
 use store::{Incident, IncidentFilter, Incidents, NewIncident, Outbox, PAGE_MAX};
@@ -30,6 +31,7 @@ use crate::notice::headline;
 use crate::{AlertsError, Channels, Links, Turn};
 use known::Remembered;
 use ledger::SpendLedger;
+use reported::ReportedLedger;
 
 /// How far back a model without a price is looked for, microseconds: one hour.
 const UNPRICED_US: i64 = 3_600_000_000;
@@ -45,6 +47,8 @@ pub struct WatchOptions {
     pub spend: SpendRule,
     /// When a rate is a runaway.
     pub burn: BurnRule,
+    /// When a provider's own figures differ.
+    pub drift: DriftRule,
     /// Time between two looks.
     pub every: Duration,
     /// The zone weeks and months are cut in, and times told in.
@@ -57,6 +61,7 @@ impl Default for WatchOptions {
             budget: BudgetRule::default(),
             spend: SpendRule::default(),
             burn: BurnRule::default(),
+            drift: DriftRule::default(),
             every: Duration::from_secs(15),
             zone: BillingZone::UTC,
         }
@@ -98,6 +103,7 @@ pub struct Watch {
     /// A drop before this was not watched, and may be our own absence.
     started_at: UnixMicros,
     ledger: SpendLedger,
+    reported: ReportedLedger,
     /// When the drivers of an open incident were last read, by its key.
     contexts: BTreeMap<String, UnixMicros>,
     /// Dedupe keys of messages this process has kept already.
@@ -128,6 +134,7 @@ impl Watch {
             options,
             started_at,
             ledger: SpendLedger::default(),
+            reported: ReportedLedger::default(),
             contexts: BTreeMap::new(),
             told: BTreeSet::new(),
         }
@@ -194,6 +201,11 @@ impl Watch {
         if let Some(usage) = known_or_logged("unpriced", self.inputs.unpriced(lately).await) {
             found.findings.extend(usage.iter().filter_map(|one| finops::unpriced(one, now)));
             found.looked.insert(Rule::UnpricedModel);
+        }
+        let read = self.reported.look(self.inputs.as_ref(), &self.options.drift, now).await;
+        if let Some(Some(findings)) = known_or_logged("reported costs", read) {
+            found.findings.extend(findings);
+            found.looked.insert(Rule::CostDrift);
         }
         // Usage that has not arrived looks like a drop, and like a runaway that is over.
         if !is_usage_late {
@@ -291,11 +303,16 @@ impl Watch {
         let now = self.clock.now();
         let mut figures = known::merged(finding, stored);
         let key = finding.key();
-        let is_due =
-            self.contexts.get(&key).is_none_or(|at| now.micros_since(*at) >= CONTEXT_EVERY_US);
-        if matches!(finding.rule, Rule::TeamSpend | Rule::BurnRate)
-            && (tells || (is_due && finding.level == Level::Alarm))
-        {
+        let is_due = match finding.rule {
+            Rule::TeamSpend | Rule::BurnRate => {
+                let is_old = |at: &UnixMicros| now.micros_since(*at) >= CONTEXT_EVERY_US;
+                let is_due = self.contexts.get(&key).is_none_or(is_old);
+                tells || (is_due && finding.level == Level::Alarm)
+            }
+            Rule::CostDrift => tells || figures.sample_requests.is_empty(),
+            _ => false,
+        };
+        if is_due {
             let read = context::add(self.inputs.as_ref(), finding, &mut figures, now).await;
             if known_or_logged("drivers", read).is_some() {
                 self.contexts.insert(key, now);

@@ -2,13 +2,15 @@
 //!
 //! It must never know how a message is sent or signed.
 
+use finops::Remedy;
 use serde_json::{Value, json};
 
 use crate::{Links, Notice};
 
 /// Renders what is told of an incident: `type`, `timestamp` and `data`, as Standard Webhooks has them.
 /// Amounts are decimal strings of US dollars, instants RFC 3339 but for those inside `figures`, which
-/// are microseconds since 1970 as everywhere in the product's data. Values are as they came.
+/// are microseconds since 1970 as everywhere in the product's data. Values are as they came. Where there
+/// are commands that mend it they are in `remedy`.
 pub fn render_webhook(notice: &Notice, links: &Links) -> Result<Value, serde_json::Error> {
     Ok(json!({
         "type": format!("incident.{}", notice.turn),
@@ -24,9 +26,11 @@ pub fn render_webhook(notice: &Notice, links: &Links) -> Result<Value, serde_jso
             "headline": notice.headline,
             "first_seen": notice.first_seen.to_string(),
             "figures": serde_json::to_value(&notice.figures)?,
+            "remedy": Remedy::of(&notice.figures).map(|remedy| remedy.commands),
             "links": {
                 "incident": links.incident(notice.id),
                 "budgets": links.budgets(),
+                "drift": links.drift(),
             },
         },
     }))

@@ -6,12 +6,14 @@
 use bytes::Bytes;
 use events::{Dialect, Meter, Meters};
 
+use crate::error::{StreamError, UpstreamError};
 use crate::json::{Members, Object, plain_text};
+use crate::openai;
 use crate::operations::OpenaiOperation;
 use crate::reply::{Facts, ReplyContext, Usage};
 use crate::sse::{Event, Framer, WHOLE_EVENT_BYTES_MAX, without_bom};
 use crate::stream::StreamTranscoder;
-use crate::usage_words::{self, Place, ceiling};
+use crate::usage_words::{self, Place, Told, ceiling};
 
 /// Members of a plain answer that matter.
 const WANTED: &[&str] = &[
@@ -38,6 +40,9 @@ pub struct AnswerMeter {
     /// Usage as the stream's start told it, where later events tell the rest.
     begun: Option<String>,
     is_done: bool,
+    /// Whether an event has been seen that is no error.
+    has_begun: bool,
+    failed: Option<UpstreamError>,
 }
 
 /// How the answer is read.
@@ -71,7 +76,16 @@ impl AnswerMeter {
             _ => Reading::Nothing,
         };
         let facts = Facts::default();
-        Self { hint, operation, reading, facts, begun: None, is_done: false }
+        Self {
+            hint,
+            operation,
+            reading,
+            facts,
+            begun: None,
+            is_done: false,
+            has_begun: false,
+            failed: None,
+        }
     }
 
     /// Takes the next bytes.
@@ -80,7 +94,12 @@ impl AnswerMeter {
             Reading::Nothing => {}
             Reading::Whole(members) => members.push(chunk),
             Reading::Frames(stream) => {
-                if stream.push(chunk).is_err() {
+                let pushed = stream.push(chunk);
+                self.has_begun |= pushed.as_ref().is_ok_and(|told| !told.is_empty());
+                if let Some(error) = pushed.err().or_else(|| stream.failure().cloned()) {
+                    if let StreamError::Upstream(error) = error {
+                        self.failed = Some(error);
+                    }
                     self.facts = stream.facts().clone();
                     self.reading = Reading::Nothing;
                 }
@@ -101,6 +120,33 @@ impl AnswerMeter {
             Reading::Frames(stream) => stream.is_done(),
             _ => self.is_done,
         }
+    }
+
+    /// The error a stream told in the place of an answer, or in its course.
+    pub const fn failed(&self) -> Option<&UpstreamError> {
+        self.failed.as_ref()
+    }
+
+    /// Whether a stream has told anything but an error.
+    pub const fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// Memory that holds what is not yet a whole event, bytes; at most 64 MiB, as an event has at most 32.
+    pub fn held_bytes(&self) -> usize {
+        match &self.reading {
+            Reading::Events { pending, .. } => pending.capacity(),
+            Reading::Frames(stream) => stream.held_bytes(),
+            Reading::Nothing | Reading::Whole(_) => 0,
+        }
+    }
+
+    /// Reads no further, for want of memory. What was told until now stays, but is not all of it.
+    pub fn stop(&mut self) {
+        let mut facts = self.facts();
+        facts.usage = None;
+        self.facts = facts;
+        self.reading = Reading::Nothing;
     }
 
     /// What the answer told so far.
@@ -136,7 +182,12 @@ impl AnswerMeter {
             self.is_done = true;
             return;
         }
-        let Some(event) = std::str::from_utf8(data).ok().and_then(Object::scan) else { return };
+        let Ok(text) = std::str::from_utf8(data) else { return };
+        let Some(event) = Object::scan(text) else { return };
+        match error_in(&event, text) {
+            Some(error) => self.failed = self.failed.take().or(Some(error)),
+            None => self.has_begun |= self.failed.is_none(),
+        }
         self.is_done |= event.text("type").is_some_and(|kind| ENDS.contains(&kind.as_str()));
         self.name(|name| event.get(name));
         for parent in ["message", "response"] {
@@ -165,8 +216,9 @@ impl AnswerMeter {
     fn told(&mut self, json: &str, place: Place, tier: Option<String>) {
         let merged = self.begun.as_deref().and_then(|begun| usage_words::over(begun, json));
         let json = if place == Place::Start { json } else { merged.as_deref().unwrap_or(json) };
-        if let Some(usage) = self.usage(json, tier) {
+        if let Some((usage, extra)) = self.usage(json, tier) {
             self.facts.usage = Some(usage);
+            self.facts.extra = extra;
             self.facts.is_usage_partial = place == Place::Start;
         }
         if place == Place::Start {
@@ -174,9 +226,9 @@ impl AnswerMeter {
         }
     }
 
-    fn usage(&self, json: &str, tier: Option<String>) -> Option<Usage> {
+    fn usage(&self, json: &str, tier: Option<String>) -> Option<Told> {
         let draws = self.operation.is_some_and(OpenaiOperation::draws);
-        let mut usage = usage_words::read(json, self.hint)?;
+        let (mut usage, extra) = usage_words::read(json, self.hint)?;
         if draws && !usage_words::splits_output(json) {
             // What comes out of these is pictures, unless it is said to be text.
             let pictures = usage.meters.get(Meter::OutputText);
@@ -184,7 +236,7 @@ impl AnswerMeter {
             usage.meters.add(Meter::OutputImage, pictures);
         }
         usage.service_tier = usage.service_tier.or(tier);
-        Some(usage)
+        Some((usage, extra))
     }
 
     fn of_whole(&self, members: &Members) -> Facts {
@@ -192,9 +244,10 @@ impl AnswerMeter {
             |names: [&str; 2]| names.into_iter().find_map(|name| plain_text(members.get(name)?));
         let told = usage_words::find(|name| members.get(name));
         let tier = members.get("service_tier").and_then(plain_text);
-        let usage = told.and_then(|(json, _)| self.usage(json, tier));
+        let (usage, extra) = told.and_then(|(json, _)| self.usage(json, tier)).unzip();
         Facts {
             usage: usage.or_else(|| self.counted(members)),
+            extra: extra.unwrap_or_default(),
             model: text(["model", "modelVersion"]),
             id: text(["id", "responseId"]),
             ..Facts::default()
@@ -212,6 +265,16 @@ impl AnswerMeter {
             _ => Meters::NONE,
         };
         (!meters.is_empty()).then(|| Usage { meters, ..Usage::default() })
+    }
+}
+
+/// The error an event tells: as a member, as its whole, or of the response it ends.
+fn error_in(event: &Object<'_>, text: &str) -> Option<UpstreamError> {
+    let told = |object: &Object<'_>| object.get("error").map(openai::error::read);
+    match event.text("type").as_deref() {
+        Some("response.failed") => told(&event.child("response")?),
+        Some("error") => told(event).or_else(|| Some(openai::error::read(text))),
+        _ => told(event),
     }
 }
 

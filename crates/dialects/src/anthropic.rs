@@ -4,6 +4,7 @@
 
 mod blocks;
 mod calls;
+mod citations;
 mod config;
 mod content;
 mod decode;

@@ -5,7 +5,9 @@
 
 mod blob;
 mod blocks;
+mod citations;
 mod config;
+pub(crate) mod embed;
 mod error;
 pub(crate) mod frame;
 mod media;
@@ -25,6 +27,7 @@ use crate::reply::{Facts, ReplyError, Usage};
 use crate::request::{Encoded, RequestError, Target};
 use crate::wire::{Endpoint, Headers, ProviderSide, StreamDecoder};
 
+pub use embed::meters_of_headers;
 pub use sign::{AwsCredentials, SIGNING_SERVICE, SignedRequest, SigningScope, sign};
 
 /// The dialect.

@@ -2,6 +2,7 @@
 //!
 //! This folder must never know another dialect: it reads and writes the neutral chat.
 
+mod citations;
 mod config;
 pub(crate) mod embed;
 mod messages;

@@ -9,6 +9,7 @@ use units::Secret;
 
 use crate::anthropic::Anthropic;
 use crate::bedrock::Bedrock;
+use crate::chat::CITATIONS_MAX;
 use crate::cohere::Cohere;
 use crate::embeddings;
 use crate::error::{ErrorBody, UpstreamError};
@@ -186,7 +187,8 @@ pub fn transcode_reply(
             let text = std::str::from_utf8(body)
                 .map_err(|_| ReplyError::Garbage("it is not UTF-8".to_owned()))?;
             let mut facts = Facts::default();
-            let reply = provider.decode_reply(text, &mut facts)?;
+            let mut reply = provider.decode_reply(text, &mut facts)?;
+            reply.citations.truncate(CITATIONS_MAX);
             if facts.id.as_deref().is_none_or(str::is_empty) {
                 facts.id.clone_from(&context.answer_id);
             }

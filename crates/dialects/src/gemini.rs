@@ -16,6 +16,7 @@ mod encode_request;
 mod error;
 mod finish;
 mod generation;
+mod grounding;
 mod member;
 mod native;
 mod parts;

@@ -31,6 +31,14 @@ pub(crate) fn text_of<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// A text with other text in the place of one part, which must be a slice of it: else `None`.
+pub(crate) fn spliced(text: &str, part: &str, with: &str) -> Option<String> {
+    let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let (before, rest) = text.split_at_checked(start)?;
+    let (_, after) = rest.split_at_checked(part.len())?;
+    Some([before, with, after].concat())
+}
+
 /// Whether the JSON text is the literal `null`.
 pub(crate) fn is_null(json: &str) -> bool {
     json.trim_ascii() == "null"

@@ -9,6 +9,7 @@
 
 mod answer_meter;
 mod anthropic;
+mod batch;
 mod bedrock;
 mod chat;
 mod cohere;
@@ -19,18 +20,21 @@ mod embeddings;
 mod error;
 mod event_array;
 mod form;
+mod further;
 mod gemini;
 mod guess;
 mod inclusive;
 mod json;
 mod metered;
 mod models;
+mod naming;
 mod openai;
 mod operations;
 mod own;
 mod path;
 mod peek_any;
 mod providers;
+mod quirks;
 mod realtime;
 mod reply;
 mod request;
@@ -45,7 +49,10 @@ mod vectors;
 mod wire;
 
 pub use answer_meter::AnswerMeter;
-pub use bedrock::{AwsCredentials, SIGNING_SERVICE, SignedRequest, SigningScope, sign};
+pub use batch::{BATCH_LINE_BYTES_MAX, BatchAnswer, BatchLine, BatchLines, own_results_urls};
+pub use bedrock::{
+    AwsCredentials, SIGNING_SERVICE, SignedRequest, SigningScope, meters_of_headers, sign,
+};
 pub use dispatch::{
     auth_headers, count_path, decode_count, decode_error, encode_count, encode_count_request,
     encode_error, encode_model, encode_models, encode_request, encode_request_at,
@@ -59,10 +66,12 @@ pub use embeddings::{
 };
 pub use error::{ErrorBody, StreamError, UpstreamError};
 pub use event_array::EventArray;
+pub use further::{Further, FurtherModel, further};
 pub use gemini::{EmbedRequest, decode_embed_request, encode_embed_reply, read_vectors};
 pub use inclusive::{COST_HEADERS, cost_of_header};
 pub use metered::{Metered, UsageDialect, read_usage};
 pub use models::ModelEntry;
+pub use naming::name_model;
 pub use operations::{
     OpenaiOperation, OperationPeek, completions_path, encode_completion, encode_operation,
     peek_completion, peek_operation,
@@ -71,7 +80,9 @@ pub use path::{Framing, PathModel, Verb};
 pub use peek_any::peek_any;
 pub use providers::{
     AuthScheme, ProviderRow, ProviderTableError, auth_of, credential_headers, provider_table,
+    quirks_of,
 };
+pub use quirks::{Quirk, adapt};
 pub use realtime::{
     REALTIME_KEY_PROTOCOL, RealtimeClientEvent, RealtimeDone, RealtimeEffect, RealtimeServerEvent,
     encode_realtime_error, read_realtime_client_event, read_realtime_server_event, realtime_cancel,

@@ -3,6 +3,7 @@
 //! Providers differ in what they report, not in who they are: quirks are recognised by the fields
 //! present, never by a provider's name. This folder must never know another dialect.
 
+pub(crate) mod annotations;
 mod chunk;
 mod decode;
 mod decode_reply;

@@ -225,7 +225,10 @@ pub fn encode_operation(
 }
 
 /// The form a body is; `None` where its type says that it is JSON.
-fn form<'a>(content_type: &str, body: &'a [u8]) -> Result<Option<Form<'a>>, RequestError> {
+pub(crate) fn form<'a>(
+    content_type: &str,
+    body: &'a [u8],
+) -> Result<Option<Form<'a>>, RequestError> {
     if !content_type.trim_start().to_ascii_lowercase().starts_with("multipart/") {
         return Ok(None);
     }
@@ -237,7 +240,7 @@ fn form<'a>(content_type: &str, body: &'a [u8]) -> Result<Option<Form<'a>>, Requ
     }
 }
 
-fn members(body: &[u8]) -> Result<Object<'_>, RequestError> {
+pub(crate) fn members(body: &[u8]) -> Result<Object<'_>, RequestError> {
     let text = utf8(body)?;
     serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|e| RequestError::malformed(&e))?;
     Object::scan(text).ok_or_else(|| RequestError::invalid("body", "it must be one JSON object"))

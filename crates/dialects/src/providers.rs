@@ -7,6 +7,7 @@ use serde::Deserialize;
 use units::Secret;
 
 use crate::dispatch::auth_headers;
+use crate::quirks::Quirk;
 
 /// How a provider takes its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -49,10 +50,13 @@ pub struct ProviderRow {
     pub dialect: Dialect,
     /// How it takes its credential.
     pub auth: AuthScheme,
-    /// What is unusual there, for whoever sets it up; empty if nothing. What answers report is
-    /// recognised by its fields instead.
+    /// What it takes otherwise than its dialect has it; acted on by [`crate::adapt`].
     #[serde(default)]
-    pub quirks: String,
+    pub quirks: Vec<Quirk>,
+    /// What whoever sets it up should know; empty if nothing. What answers report is recognised by its
+    /// fields.
+    #[serde(default)]
+    pub note: String,
     /// The provider's own page or package that the row comes from.
     pub source: String,
     /// When that was checked, `YYYY-MM-DD`.
@@ -88,10 +92,20 @@ pub fn provider_table() -> Result<&'static [ProviderRow], ProviderTableError> {
 /// for one the table does not know, or whose row says that none is needed: then the dialect's own way
 /// ([`crate::auth_headers`]) holds.
 pub fn auth_of(name: &str, dialect: Dialect, base_url: &str) -> Option<AuthScheme> {
+    let auth = row_of(name, dialect, base_url)?.auth;
+    Some(auth).filter(|auth| *auth != AuthScheme::None)
+}
+
+/// What a provider takes otherwise than its dialect has it: by the table's row of its name, else by that
+/// of its URL; nothing for one the table does not know.
+pub fn quirks_of(name: &str, dialect: Dialect, base_url: &str) -> &'static [Quirk] {
+    row_of(name, dialect, base_url).map_or(&[], |row| &row.quirks)
+}
+
+fn row_of(name: &str, dialect: Dialect, base_url: &str) -> Option<&'static ProviderRow> {
     let rows = provider_table().ok()?.iter().filter(|row| row.dialect == dialect);
     let by_name = rows.clone().find(|row| row.id == name);
-    let row = by_name.or_else(|| rows.clone().find(|row| row.is_at(base_url)))?;
-    Some(row.auth).filter(|auth| *auth != AuthScheme::None)
+    by_name.or_else(|| rows.clone().find(|row| row.is_at(base_url)))
 }
 
 /// Headers that carry the credential of a provider which takes it in a way of its own, beside what else
@@ -173,6 +187,22 @@ mod tests {
         assert_eq!(header("google"), Some(("x-goog-api-key", "k".to_owned())));
         assert_eq!(header("groq"), Some(("authorization", "Bearer k".to_owned())));
         assert_eq!(header("ollama"), None);
+    }
+
+    #[test]
+    fn a_provider_has_the_quirks_of_its_row_under_whatever_name() {
+        let chat = Dialect::OpenaiChat;
+        let both = [Quirk::MaxTokensOnly, Quirk::NoStreamOptions];
+        for (name, dialect, url, quirks) in [
+            ("mistral", chat, "http://x", &both[..]),
+            ("ours", chat, "https://api.mistral.ai/v1", &both),
+            ("ours", chat, "https://api.deepseek.com/v1", &[Quirk::MaxTokensOnly]),
+            ("openai", chat, "https://api.openai.com/v1", &[]),
+            ("ours", chat, "http://localhost:9", &[]),
+            ("mistral", Dialect::AnthropicMessages, "http://x", &[]),
+        ] {
+            assert_eq!(quirks_of(name, dialect, url), quirks, "{name} {url}");
+        }
     }
 
     #[test]

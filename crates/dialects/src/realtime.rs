@@ -35,7 +35,13 @@ pub enum RealtimeServerEvent {
     Session {
         /// Longest answer, tokens; `None` when it is not limited.
         max_output_tokens: Option<u64>,
+        /// The model that writes down what is heard; `None` when nobody does.
+        transcription: Option<String>,
     },
+    /// A piece of audio is complete and part of the conversation.
+    Committed,
+    /// It was written down by the model for it, or could not be; what that used, where it is told.
+    Transcribed(Option<Box<Usage>>),
     /// A response has begun.
     Began,
     /// A part of a response; what it holds by estimate.
@@ -91,6 +97,8 @@ struct Event<'a> {
     session: Option<&'a RawValue>,
     #[serde(default, borrow)]
     response: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    usage: Option<&'a RawValue>,
     #[serde(default, deserialize_with = "length")]
     delta: u64,
 }
@@ -103,7 +111,18 @@ pub fn read_realtime_server_event(json: &str) -> RealtimeServerEvent {
     match event.kind.as_ref() {
         "session.created" | "session.updated" => {
             let limit = event.session.and_then(|session| limit_of(session.get()));
-            RealtimeServerEvent::Session { max_output_tokens: limit.filter(|max| *max < u64::MAX) }
+            RealtimeServerEvent::Session {
+                max_output_tokens: limit.filter(|max| *max < u64::MAX),
+                transcription: event.session.and_then(|session| transcriber(session.get())),
+            }
+        }
+        "input_audio_buffer.committed" => RealtimeServerEvent::Committed,
+        "conversation.item.input_audio_transcription.completed" => {
+            let usage = event.usage.and_then(|usage| usage::transcript(usage.get()));
+            RealtimeServerEvent::Transcribed(usage.map(Box::new))
+        }
+        "conversation.item.input_audio_transcription.failed" => {
+            RealtimeServerEvent::Transcribed(None)
         }
         "response.created" => RealtimeServerEvent::Began,
         "response.done" => {
@@ -178,6 +197,15 @@ fn limit_of(json: &str) -> Option<u64> {
     let names = ["max_output_tokens", "max_response_output_tokens"];
     let value = names.into_iter().find_map(|name| settings.get(name))?;
     Some(value.parse().unwrap_or(u64::MAX))
+}
+
+/// The model that settings name to write down what is heard, in the words of both versions.
+fn transcriber(json: &str) -> Option<String> {
+    let settings = Object::scan(json)?;
+    let inside = settings.child("audio").and_then(|audio| audio.child("input"));
+    let current = inside.as_ref().and_then(|input| input.child("transcription"));
+    let before = settings.child("input_audio_transcription");
+    current.or(before)?.text("model").filter(|model| !model.is_empty())
 }
 
 fn done(json: &str) -> Option<RealtimeDone> {

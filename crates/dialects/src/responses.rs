@@ -3,6 +3,7 @@
 //! Errors of answers and lists of models are the vendor's, shared with its chat completions. Beside
 //! them this folder must never know another dialect: it reads and writes the neutral chat.
 
+mod annotations;
 mod decode_reply;
 mod decode_request;
 mod decode_stream;

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use events::Dialect;
 
-use crate::chat::StreamEvent;
+use crate::chat::{CITATIONS_MAX, StreamEvent};
 use crate::cutter::Cutter;
 use crate::dispatch::{Route, route};
 use crate::error::StreamError;
@@ -38,6 +38,7 @@ impl StreamTranscoder {
                 decoder: provider.stream_decoder(),
                 answer_id: context.answer_id.clone(),
                 encoder: client.stream_encoder(context),
+                citations: 0,
                 is_done: false,
             })),
             None => None,
@@ -155,6 +156,11 @@ impl StreamTranscoder {
     /// The error the next call will give.
     pub fn failure(&self) -> Option<&StreamError> {
         self.failed.as_ref()
+    }
+
+    /// Memory that holds what is not yet a whole event, bytes.
+    pub fn held_bytes(&self) -> usize {
+        self.pending.capacity()
     }
 
     /// What is to be looked at: the chunk itself, or what was pending with it. `None` when that is
@@ -295,12 +301,20 @@ struct Translation {
     answer_id: Option<String>,
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
+    /// Citations told; those beyond the most an answer may have are left out.
+    citations: usize,
     is_done: bool,
 }
 
 impl Translation {
     fn encode(&mut self, steps: &[StreamEvent<'_>], facts: &Facts, out: &mut Vec<u8>) {
         for step in steps {
+            if matches!(step, StreamEvent::Citation(_)) {
+                if self.citations == CITATIONS_MAX {
+                    continue;
+                }
+                self.citations += 1;
+            }
             self.is_done |= *step == StreamEvent::Done;
             self.encoder.encode(step, facts, out);
         }

@@ -7,7 +7,7 @@ use events::{Dialect, Meter, Meters};
 
 use crate::json::{Edit, Object, usd};
 use crate::metered::{UsageDialect, read_usage};
-use crate::reply::Usage;
+use crate::reply::{ExtraUsage, Usage};
 
 /// Picodollars of a dollar, and so of one of anything that is read as dollars.
 const PICO: i128 = 1_000_000_000_000;
@@ -48,12 +48,15 @@ pub(crate) fn over(begun: &str, later: &str) -> Option<String> {
     begun.rewrite(edit, &added)
 }
 
+/// Usage, and what of it is billed on other models.
+pub(crate) type Told = (Usage, Vec<ExtraUsage>);
+
 /// Reads usage; `None` when it tells nothing.
-pub(crate) fn read(json: &str, hint: Dialect) -> Option<Usage> {
+pub(crate) fn read(json: &str, hint: Dialect) -> Option<Told> {
     let usage = Object::scan(json)?;
     let has = |names: &[&str]| names.iter().any(|name| usage.get(name).is_some());
     if let Some(seconds) = usage.get("seconds").and_then(ceiling) {
-        return Some(meters(Meters::NONE.with(Meter::AudioSeconds, seconds)));
+        return Some((meters(Meters::NONE.with(Meter::AudioSeconds, seconds)), Vec::new()));
     }
     let words = if has(&["promptTokenCount", "candidatesTokenCount", "totalTokenCount"]) {
         UsageDialect::Gemini
@@ -80,12 +83,14 @@ pub(crate) fn read(json: &str, hint: Dialect) -> Option<Usage> {
     });
     let metered = read_usage(words, respelled.as_deref().unwrap_or(json)).ok()?;
     let mut told = metered.usage;
-    for extra in metered.extra.iter().filter(|extra| extra.model.is_none()) {
+    let (of_others, own): (Vec<_>, Vec<_>) =
+        metered.extra.into_iter().partition(|extra| extra.model.is_some());
+    for extra in own {
         for (meter, quantity) in extra.usage.meters.iter() {
             told.meters.add(meter, quantity);
         }
     }
-    Some(told)
+    Some((told, of_others))
 }
 
 /// Whether usage tells text and pictures of the output apart.

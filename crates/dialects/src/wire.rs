@@ -157,6 +157,14 @@ pub(crate) trait EventPass: Send + Sync {
     fn is_done(&self) -> bool;
 }
 
+/// The data of an event as the text every dialect's is.
+///
+/// # Errors
+/// It is not UTF-8.
+pub(crate) fn event_text(data: &[u8]) -> Result<&str, StreamError> {
+    std::str::from_utf8(data).map_err(|_| StreamError::Garbage("an event is not UTF-8".to_owned()))
+}
+
 /// A piece of text that says something becomes a step and is counted.
 pub(crate) fn text<'e>(
     piece: Option<Text<'e>>,

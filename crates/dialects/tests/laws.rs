@@ -10,6 +10,9 @@ mod asks;
 #[path = "laws/bodies.rs"]
 mod bodies;
 #[cfg(test)]
+#[path = "laws/citations.rs"]
+mod citations;
+#[cfg(test)]
 #[path = "laws/errors.rs"]
 mod errors;
 #[cfg(test)]

@@ -19,6 +19,9 @@ mod expected;
 #[cfg(test)]
 #[path = "recordings/gemini.rs"]
 mod gemini;
+#[cfg(test)]
+#[path = "recordings/invoked.rs"]
+mod invoked;
 
 #[cfg(test)]
 mod walk {
@@ -39,6 +42,7 @@ mod walk {
 
     use crate::cassette::{Interaction, interactions};
     use crate::expected::{Said, of_plain, of_stream};
+    use crate::invoked;
 
     const OPENAI: Dialect = Dialect::OpenaiChat;
     const ANTHROPIC: Dialect = Dialect::AnthropicMessages;
@@ -81,6 +85,13 @@ mod walk {
                 }
                 if interaction.uri.ends_with("/embeddings") {
                     match replay_embeddings(&interaction) {
+                        Ok(()) => *counts.entry("embeddings").or_insert(0) += 1,
+                        Err(why) => failures.push(format!("{name} #{at}: {why}")),
+                    }
+                    continue;
+                }
+                if interaction.uri.ends_with("/invoke") {
+                    match invoked::replay(&interaction) {
                         Ok(()) => *counts.entry("embeddings").or_insert(0) += 1,
                         Err(why) => failures.push(format!("{name} #{at}: {why}")),
                     }

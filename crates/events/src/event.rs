@@ -41,6 +41,13 @@ pub struct UsageEvent {
     pub source: String,
 }
 
+impl UsageEvent {
+    /// The attempt this is of; records of its further models share it.
+    pub const fn attempt(&self) -> (RequestId, u16) {
+        (self.ids.request_id, self.ids.attempt)
+    }
+}
+
 /// Identity of an event and of the conversation around it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EventIds {
@@ -103,7 +110,9 @@ pub struct Decision {
     pub route: Option<String>,
     /// How targets are ordered: `ordered`.
     pub strategy: Option<String>,
-    /// Why this target: `first`, or `failover:` and the class of the error before it.
+    /// Why this target: `first`, or `failover:` and the class of the error before it. `caused:` and a
+    /// kind for what an attempt used on another model than the one that answered, as
+    /// `caused:advisor_message`.
     pub reason: Option<String>,
     /// This row tells the outcome of the request.
     pub is_final: bool,
@@ -113,6 +122,18 @@ pub struct Decision {
     pub is_hedge: bool,
     /// Paid for an answer the client never received in full.
     pub is_waste: bool,
+}
+
+impl Decision {
+    /// What the reason of a row begins with that another model than the one that answered was billed
+    /// for; the kind of usage follows.
+    pub const CAUSED: &str = "caused:";
+
+    /// The kind of usage of a row that another model than the one that answered was billed for, as the
+    /// provider names it; `None` for an attempt's own row.
+    pub fn caused(&self) -> Option<&str> {
+        self.reason.as_deref()?.strip_prefix(Self::CAUSED)
+    }
 }
 
 /// The provider and the model under its four names.

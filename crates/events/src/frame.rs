@@ -1,4 +1,5 @@
-//! What the spool holds: an intent before the first byte leaves, and one frame that settles it.
+//! What the spool holds: an intent before the first byte leaves, and one frame that settles it, with
+//! others before it where the attempt was billed on further models.
 
 mod wire;
 
@@ -6,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use units::{BudgetId, RequestId, UnixMicros, Usd};
 
 use crate::UsageEvent;
+
+pub use wire::OPENED_LAYOUTS;
 
 /// One record of the spool. On disk each variant has a number for every layout an event ever had, so
 /// that what an older build wrote is read for ever (`frame/wire.rs`).
@@ -15,6 +18,9 @@ pub enum Frame {
     Opened(Box<Intent>),
     /// An attempt is over: the record and the money in one frame, so that they cannot disagree.
     Settled(Box<UsageEvent>, Vec<Settlement>),
+    /// What an attempt that is about to settle used on another model than the one that answered: a
+    /// record of its own, written before the one that settles the attempt.
+    Beside(Box<UsageEvent>, Vec<Settlement>),
 }
 
 /// All that accounting needs to know of an attempt if the process dies before it settles.
@@ -30,7 +36,20 @@ pub struct Intent {
 impl Intent {
     /// The attempt this intent belongs to.
     pub fn attempt(&self) -> (RequestId, u16) {
-        (self.event.ids.request_id, self.event.ids.attempt)
+        self.event.attempt()
+    }
+
+    /// Takes what a record beside it accounts for away from what it holds, down to nothing, so that
+    /// an attempt that never settles does not count it again.
+    pub fn account(&mut self, amount: Usd) {
+        let left = |held: Usd| held.saturating_sub_to_zero(amount);
+        for settlement in &mut self.held {
+            settlement.amount = left(settlement.amount);
+        }
+        let cost = &mut self.event.cost;
+        for known in [&mut cost.list, &mut cost.contract, &mut cost.billed].into_iter().flatten() {
+            *known = left(*known);
+        }
     }
 }
 

@@ -37,8 +37,7 @@ impl CostDrift {
     /// The difference in thousandths of what was reported, rounded towards zero; `None` where nothing
     /// was reported.
     pub fn per_mille(&self) -> Option<i128> {
-        let reported = self.cost.reported.pico();
-        self.delta.pico().saturating_mul(1_000).checked_div(reported)
+        drift_per_mille(self.cost.reported, self.cost.computed)
     }
 
     /// Compares one day of one model.
@@ -53,6 +52,12 @@ impl CostDrift {
         };
         Self { cost, delta, verdict }
     }
+}
+
+/// How far a reported cost lies from the computed one, in thousandths of what was reported, rounded
+/// towards zero: positive when more was reported; `None` where nothing was.
+pub fn drift_per_mille(reported: Usd, computed: Usd) -> Option<i128> {
+    (reported - computed).pico().saturating_mul(1_000).checked_div(reported.pico())
 }
 
 /// Compares each line, in the order they come.

@@ -4,9 +4,11 @@
 
 mod course;
 mod figures;
+mod remedy;
 
 pub use course::{Known, Manners, Step, course, impact_step};
 pub use figures::{BudgetLeft, Evidence, ExpectedRange, IncidentFigures, StallKind};
+pub use remedy::Remedy;
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,18 +31,21 @@ pub enum Rule {
     BurnRate,
     /// A model is used that has no price.
     UnpricedModel,
+    /// A provider names other costs than the price book computes, and goes on to.
+    CostDrift,
     /// Something that must move stands still.
     Stalled,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Rule; 6] = [
+    pub const ALL: [Rule; 7] = [
         Rule::BudgetSpent,
         Rule::BudgetForecast,
         Rule::TeamSpend,
         Rule::BurnRate,
         Rule::UnpricedModel,
+        Rule::CostDrift,
         Rule::Stalled,
     ];
 
@@ -52,6 +57,7 @@ impl Rule {
             Rule::TeamSpend => "team_spend",
             Rule::BurnRate => "burn_rate",
             Rule::UnpricedModel => "unpriced_model",
+            Rule::CostDrift => "cost_drift",
             Rule::Stalled => "stalled",
         }
     }
@@ -107,7 +113,7 @@ pub enum Level {
 pub struct Finding {
     /// The rule.
     pub rule: Rule,
-    /// About what: `team:search`, `budget:bud_…`, `model:NAME`, `spool:NODE`.
+    /// About what: `team:search`, `budget:bud_…`, `model:PROVIDER/NAME`, `spool:NODE`.
     pub subject: String,
     /// Which occasion; with rule and subject it is the incident's key. Empty when an incident lasts
     /// as long as what it tells of.

@@ -23,17 +23,19 @@ pub use baseline::{Baseline, Expected, HOUR_US, HourPoint, POINTS_MIN, Span};
 pub use costing::cost_line;
 pub use decompose::{Decomposition, Driver, DriverBy, LineChange, Moved, Use, drivers};
 pub use detect::{
-    BURN_WINDOW_US, BudgetRule, BudgetUse, BurnRule, Gauge, Measured, Reading, SpendRule, Unpriced,
-    budget, burn_rate, since, stalled, team_spend, unpriced,
+    BURN_WINDOW_US, BudgetRule, BudgetUse, BurnRule, DriftRule, Gauge, Measured, Reading,
+    ReportedHour, ReportedSeries, SpendRule, Unpriced, budget, burn_rate, reported_cost, since,
+    stalled, team_spend, unpriced,
 };
 pub use drift::{
     CostDrift, DRIFT_TOLERATED_PER_MILLE, DriftVerdict, cost_drift, cost_drift_by_model,
+    drift_per_mille,
 };
 pub use error::FinopsError;
 pub use forecast::{Change, run_rate};
 pub use incident::{
     BudgetLeft, Direction, Evidence, ExpectedRange, Finding, IncidentFigures, Known, Level,
-    Manners, Rule, RuleError, StallKind, Step, course, impact_step,
+    Manners, Remedy, Rule, RuleError, StallKind, Step, course, impact_step,
 };
 pub use rounding::{Rounded, largest_remainder};
 pub use spreadsheet::neutralise;

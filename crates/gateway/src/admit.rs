@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use dialects::FurtherModel;
 use policy::{Admission, Quote, Refusal, Reservation, Spender, Target};
 use tokio::time::Instant;
 use units::Usd;
@@ -16,7 +17,7 @@ use crate::failure::Failure;
 use crate::inbound::Work;
 use crate::leases::ROUNDS_MAX;
 use crate::ledger::Ledger;
-use crate::quote::{Ask, quote, quote_searches};
+use crate::quote::{Ask, most_of_further, quote, quote_searches};
 use crate::telemetry;
 use crate::upstream::Upstream;
 
@@ -28,6 +29,8 @@ pub(crate) struct Held {
     pub(crate) output_tokens_max: Option<u64>,
     /// What is left of the tightest budget, as this gateway last knew; `None` without a budget.
     pub(crate) remaining: Option<Usd>,
+    /// Most rows of further models there is to be room for.
+    pub(crate) beside: u8,
 }
 
 impl Engine {
@@ -38,14 +41,37 @@ impl Engine {
         call: &Call,
         (target, upstream): (&Target, &Upstream),
     ) -> Result<Held, Failure> {
-        let quote = self.quote(ledger, call, (target, upstream));
+        let mut quote = self.quote(ledger, call, (target, upstream));
+        let further = dialects::further(upstream.provider.dialect, &call.body);
+        let is_native = upstream.provider.dialect == call.dialect;
+        if let Some(known) = quote.filter(|_| is_native && !further.models.is_empty()) {
+            let of = (known, &further.models[..]);
+            quote = Some(self.with_further(ledger, call, (target, upstream), of).await?);
+        }
         let reservation = self.hold(ledger, call, target, quote.as_ref()).await?;
         let assumed = quote.map(|quote| quote.output_tokens_max);
         let unlimited = assumed.filter(|_| call.peek.max_output_tokens.is_none());
         let needed = reservation.hold().output_tokens_max.or(unlimited);
         let output_tokens_max = needed.filter(|_| reservation.is_guarded());
         let remaining = reservation.remaining();
-        Ok(Held { reservation, output_tokens_max, remaining })
+        Ok(Held { reservation, output_tokens_max, remaining, beside: further.records })
+    }
+
+    /// A quote with what the further models may cost that the request names. Where one of them has no
+    /// price, budgets that count known amounts only refuse the request, as for its own model.
+    async fn with_further(
+        &self,
+        ledger: &mut Ledger,
+        call: &Call,
+        (target, upstream): (&Target, &Upstream),
+        (quote, further): (Quote, &[FurtherModel]),
+    ) -> Result<Quote, Failure> {
+        let ask = ask(ledger, call, (target, upstream));
+        let most = most_of_further(&call.in_force.prices, further, quote.output_tokens_max, &ask);
+        if most.is_none() {
+            self.hold(ledger, call, target, None).await?.release();
+        }
+        Ok(Quote { fixed: quote.fixed + most.unwrap_or(Usd::ZERO), ..quote })
     }
 
     /// Holds what a quote says in every budget that covers the request; without a quote the model has
@@ -86,15 +112,7 @@ impl Engine {
         call: &Call,
         (target, upstream): (&Target, &Upstream),
     ) -> Option<Quote> {
-        let ask = Ask {
-            prices: &upstream.provider.prices,
-            model: &target.model,
-            at: ledger.received,
-            input_tokens_max: call.input_tokens_max,
-            output_tokens_max: call.peek.max_output_tokens,
-            choices: u64::from(call.peek.choices.max(1)),
-            kind: (call.who.key.id, call.plan.route.name.as_str()),
-        };
+        let ask = ask(ledger, call, (target, upstream));
         match call.work {
             Work::Rerank { searches } => quote_searches(&call.in_force.prices, searches, &ask),
             Work::Chat | Work::Completions | Work::Embeddings { .. } => {
@@ -130,5 +148,22 @@ impl Engine {
         let is_short = matches!(admitted, Err(Refusal::Short));
         telemetry::waited_for_lease(wait, if is_short { "alone" } else { "answered" });
         if is_short { treasury.admit_alone(admission, clock.now()) } else { admitted }
+    }
+}
+
+/// What is asked of one target.
+fn ask<'a>(
+    ledger: &Ledger,
+    call: &'a Call,
+    (target, upstream): (&'a Target, &'a Upstream),
+) -> Ask<'a> {
+    Ask {
+        prices: &upstream.provider.prices,
+        model: &target.model,
+        at: ledger.received,
+        input_tokens_max: call.input_tokens_max,
+        output_tokens_max: call.peek.max_output_tokens,
+        choices: u64::from(call.peek.choices.max(1)),
+        kind: (call.who.key.id, call.plan.route.name.as_str()),
     }
 }

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use dialects::{COST_HEADERS, cost_of_header};
-use events::{Dialect, ErrorClass};
+use events::{Dialect, ErrorClass, Meters};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::client::HttpSession;
-use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::ErrorType;
 use pingora_timeout::timeout;
 use tokio::time::Instant;
@@ -14,7 +13,7 @@ use units::Usd;
 
 use crate::failure::Failure;
 use crate::ledger::Billable;
-use crate::upstream::{Connected, Outgoing, Upstream};
+use crate::upstream::{Connected, Outgoing, Place, Upstream};
 
 /// Content types of streams: events, or the frames of one cloud.
 const STREAMS: [&str; 2] = ["text/event-stream", "application/vnd.amazon.eventstream"];
@@ -29,14 +28,16 @@ const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A provider's answer whose head has arrived.
 pub(crate) struct Answering {
-    pub(crate) session: HttpSession,
-    peer: HttpPeer,
+    pub(crate) session: Box<HttpSession>,
+    place: Place,
     pub(crate) status: u16,
     pub(crate) is_stream: bool,
     pub(crate) retry_after_s: Option<u32>,
     pub(crate) request_id: Option<String>,
     /// What a gateway behind this one says the answer cost.
     pub(crate) reported_cost: Option<Usd>,
+    /// What its headers count, where they count what was used.
+    pub(crate) counted: Option<Meters>,
     /// Rate-limit headers, kept under `x-upstream-`.
     pub(crate) limits: Vec<(String, String)>,
     /// The whole request was taken, so that the connection can serve another.
@@ -47,9 +48,16 @@ impl Answering {
     /// Gives the connection back; only after the answer was read to its end.
     pub(crate) async fn release(self, upstream: &Upstream) {
         match self.is_whole {
-            true => upstream.release(self.session, &self.peer).await,
+            true => upstream.release(self.session, self.place).await,
             false => self.discard(upstream).await,
         }
+    }
+
+    /// Its media type; empty where it names none.
+    pub(crate) fn kind(&self) -> &str {
+        let header = self.session.response_header();
+        let kind = header.and_then(|header| header.headers.get(http::header::CONTENT_TYPE));
+        kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default()
     }
 
     /// What its header calls the error, where the provider's dialect names errors there.
@@ -61,7 +69,7 @@ impl Answering {
 
     /// Ends it as it is.
     pub(crate) async fn discard(self, upstream: &Upstream) {
-        upstream.discard(self.session, &self.peer).await;
+        upstream.discard(self.session, self.place).await;
     }
 }
 
@@ -85,7 +93,7 @@ pub(crate) async fn exchange(
     let mut is_fresh = false;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let Connected { mut session, peer, is_reused } =
+        let Connected { mut session, place, is_reused } =
             match timeout(left, upstream.connect(is_fresh)).await {
                 Ok(Ok(connected)) => connected,
                 Ok(Err(reason)) => return Err(unreachable(upstream, &reason)),
@@ -96,7 +104,7 @@ pub(crate) async fn exchange(
             head = send(&mut session, upstream, request, deadline) => head,
             // The body has been read: anything that arrives now is the end of the connection.
             _ = down.read_body_or_idle(true), if watch_client => {
-                upstream.discard(session, &peer).await;
+                upstream.discard(session, place).await;
                 return Err(Halt::ClientGone);
             }
         };
@@ -105,23 +113,23 @@ pub(crate) async fn exchange(
                 // From the head on it is silence that counts.
                 let idle = Duration::from_millis(upstream.provider.idle_timeout_ms);
                 session.set_read_timeout(Some(idle));
-                return answering(session, peer, is_whole)
+                return answering(session, place, is_whole)
                     .ok_or_else(|| unreachable(upstream, "it sent no header"));
             }
             Err(Silence::Late) => {
-                upstream.discard(session, &peer).await;
+                upstream.discard(session, place).await;
                 return Err(late(upstream));
             }
             Err(Silence::Closed) if is_reused && !is_fresh => {
-                upstream.discard(session, &peer).await;
+                upstream.discard(session, place).await;
                 is_fresh = true;
             }
             Err(Silence::Closed) => {
-                upstream.discard(session, &peer).await;
+                upstream.discard(session, place).await;
                 return Err(unreachable(upstream, "it closed the connection"));
             }
             Err(Silence::Garbage) => {
-                upstream.discard(session, &peer).await;
+                upstream.discard(session, place).await;
                 return Err(garbage(upstream, "answered with something that is not HTTP"));
             }
         }
@@ -190,7 +198,11 @@ fn is_unheard(error: &pingora_error::Error) -> bool {
     !is_garbage && read.is_none_or(|bytes| bytes == 0)
 }
 
-pub(crate) fn answering(session: HttpSession, peer: HttpPeer, is_whole: bool) -> Option<Answering> {
+pub(crate) fn answering(
+    session: Box<HttpSession>,
+    place: Place,
+    is_whole: bool,
+) -> Option<Answering> {
     let header = session.response_header()?;
     let text = |name: &str| header.headers.get(name).and_then(|value| value.to_str().ok());
     let limits = header.headers.iter().filter_map(|(name, value)| {
@@ -207,12 +219,13 @@ pub(crate) fn answering(session: HttpSession, peer: HttpPeer, is_whole: bool) ->
         status: header.status.as_u16(),
         is_stream,
         reported_cost: reported_cost.filter(|_| !is_stream),
+        counted: dialects::meters_of_headers(text).filter(|_| !is_stream),
         retry_after_s: text("retry-after").and_then(|seconds| seconds.parse().ok()),
         request_id: REQUEST_IDS.into_iter().find_map(text).map(str::to_owned),
         limits: limits.collect(),
         is_whole,
         session,
-        peer,
+        place,
     })
 }
 

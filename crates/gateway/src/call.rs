@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dialects::{
-    Framing, PathModel, Peek, Reply, ReplyContext, ReplyError, StreamTranscoder, Usage,
-    VectorsAsked,
+    Encoded, Framing, PathModel, Peek, Quirk, Reply, ReplyContext, ReplyError, StreamTranscoder,
+    Usage, VectorsAsked,
 };
-use events::{Dialect, ErrorClass};
+use events::{Dialect, ErrorClass, Meters};
 use pingora_core::protocols::http::ServerSession;
 use policy::{Key, OnClientGone, Plan, Target};
 use pricing::Query;
@@ -62,6 +62,25 @@ impl Call {
         self.wanted_until.map_or(instant, |until| until.min(instant))
     }
 
+    /// The request in the words of a target.
+    fn encoded(&self, wanted: &dialects::Target<'_>, quirks: &[Quirk]) -> Result<Encoded, Failure> {
+        let encoded = match self.work {
+            Work::Chat => {
+                dialects::encode_request_at(self.dialect, self.path.as_ref(), &self.body, wanted)
+            }
+            Work::Completions => dialects::encode_completion(&self.body, wanted),
+            Work::Embeddings { shape, .. } => dialects::encode_vectors(shape, &self.body, wanted),
+            Work::Rerank { .. } => dialects::encode_rerank(&self.body, wanted),
+        };
+        let mut encoded = encoded.map_err(|error| Failure::request(&error))?;
+        dialects::adapt(&mut encoded, quirks);
+        if wanted.dialect == self.dialect {
+            // Before those this body needs, which replace equal names.
+            encoded.headers.splice(..0, self.passed.iter().cloned());
+        }
+        Ok(encoded)
+    }
+
     /// How the client takes a stream.
     pub(crate) fn framing(&self) -> Framing {
         self.path.as_ref().map_or(Framing::Events, |path| path.framing)
@@ -105,7 +124,7 @@ impl Engine {
             let message = format!("provider `{}` cannot be used on this gateway", target.provider);
             Failure::upstream(ErrorClass::UpstreamConnect, 503, "provider_unknown", message)
         })?;
-        let Held { reservation, output_tokens_max, remaining } =
+        let Held { reservation, output_tokens_max, remaining, beside } =
             self.reserve(ledger, call, (target, upstream)).await?;
         // After the money: whoever waits for a lease takes no room from those who have theirs.
         let slot = self.accounting.spool.reserve().map_err(|_| spool_full())?;
@@ -115,19 +134,7 @@ impl Engine {
             max_output_tokens: output_tokens_max,
             drop_params: call.plan.route.drop_params,
         };
-        let encoded = match call.work {
-            Work::Chat => {
-                dialects::encode_request_at(call.dialect, call.path.as_ref(), &call.body, &wanted)
-            }
-            Work::Completions => dialects::encode_completion(&call.body, &wanted),
-            Work::Embeddings { shape, .. } => dialects::encode_vectors(shape, &call.body, &wanted),
-            Work::Rerank { .. } => dialects::encode_rerank(&call.body, &wanted),
-        };
-        let mut encoded = encoded.map_err(|error| Failure::request(&error))?;
-        if upstream.provider.dialect == call.dialect {
-            // Before those this body needs, which replace equal names.
-            encoded.headers.splice(..0, call.passed.iter().cloned());
-        }
+        let encoded = call.encoded(&wanted, upstream.provider.quirks)?;
         let mut copy = self.memory.share();
         copy.grow(encoded.body.len())?;
         let clamp = reservation.hold().output_tokens_max;
@@ -144,6 +151,7 @@ impl Engine {
             dropped_params: encoded.dropped.clone(),
             reason,
             body: call.body.clone(),
+            beside,
         };
         ledger.open_as(opening, call.work.metering())?;
         if let Some(filling) = &mut ledger.filling {
@@ -249,8 +257,8 @@ impl Turn<'_> {
         let limits = std::mem::take(&mut answering.limits);
         self.headers.extend(limits.into_iter().map(|(name, value)| (name.into(), value)));
         if !self.call.peek.stream {
-            let (watch, from) = (self.watch_client(), self.upstream.provider.dialect);
-            let translate = |body: &Bytes| self.translate(from, body, &context);
+            let (watch, counted) = (self.watch_client(), answering.counted);
+            let translate = |body: &Bytes| self.translate(body, counted, &context);
             let body = plain::read(client, self.upstream, answering, watch, translate).await?;
             self.mark_first_byte(client.ledger);
             return Ok(Answer::Plain(body));
@@ -265,17 +273,18 @@ impl Turn<'_> {
     /// A complete answer in the client's words.
     fn translate(
         &self,
-        from: Dialect,
         body: &Bytes,
+        counted: Option<Meters>,
         context: &ReplyContext,
     ) -> Result<Reply, ReplyError> {
+        let from = self.upstream.provider.dialect;
         match self.call.work {
             Work::Chat | Work::Completions => {
                 dialects::transcode_reply(from, self.call.dialect, body, context)
             }
             Work::Embeddings { shape, tokens } => {
                 let model = self.target.model.as_str();
-                let asked = VectorsAsked { shape, model, estimated_tokens: tokens };
+                let asked = VectorsAsked { shape, model, estimated_tokens: tokens, counted };
                 dialects::transcode_vectors(from, &asked, body, context)
             }
             Work::Rerank { .. } => dialects::transcode_rerank(body, context),
@@ -321,8 +330,12 @@ impl Turn<'_> {
     ) -> Option<u16> {
         self.headers.push(header("x-tollgate-overhead-us", ledger.overhead_us()));
         let pricer = self.pricer(ledger.received);
-        let usage = ledger.open_mut().and_then(|open| open.facts.as_ref()?.usage.as_ref());
-        if let Some(cost) = usage.and_then(pricer) {
+        let cost = ledger.open_mut().and_then(|open| {
+            let facts = open.facts.as_ref()?;
+            // The pricer knows the model of the answer alone.
+            if facts.extra.is_empty() { pricer(facts.usage.as_ref()?) } else { open.told_cost() }
+        });
+        if let Some(cost) = cost {
             self.headers.push(header("x-tollgate-cost-usd", cost));
             if self.engine.options.litellm_headers {
                 self.headers.push(header("x-litellm-response-cost", cost));

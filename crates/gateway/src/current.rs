@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use metrics::gauge;
 use units::UnixMicros;
 
 use crate::in_force::InForce;
+
+/// How often connections that have waited too long are closed.
+const CLOSE_IDLE_EVERY: Duration = Duration::from_secs(5);
 
 /// What is in force now. Each request reads it once.
 pub struct Current {
@@ -52,6 +56,16 @@ impl Current {
     /// What is in force; it stays what it is for whoever holds it.
     pub fn load(&self) -> Arc<InForce> {
         self.in_force.load_full()
+    }
+
+    /// Closes connections to providers that have waited too long for a call, until dropped.
+    pub async fn close_idle(&self) {
+        loop {
+            tokio::time::sleep(CLOSE_IDLE_EVERY).await;
+            for upstream in self.load().upstreams.values() {
+                upstream.close_idle();
+            }
+        }
     }
 
     /// Puts something else in force for all requests that begin from now on.

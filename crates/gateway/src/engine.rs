@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::accounting::Accounting;
 use crate::auth::authenticate;
+use crate::batches::Batches;
 use crate::body::{self, BodyLimits, BodyMemory};
 use crate::cache::{AnswerCache, Control};
 use crate::call::{Call, Client, Who};
@@ -56,6 +57,8 @@ pub struct Engine {
     pub leases: Arc<Leases>,
     /// Memory of all bodies.
     pub memory: Arc<BodyMemory>,
+    /// Lines of batches' results that are accounted for.
+    pub batches: Batches,
     /// Answers kept for equal requests; `None` where no route may cache.
     pub cache: Option<Arc<AnswerCache>>,
     /// Whether the gateway is stopping.
@@ -138,9 +141,9 @@ impl Engine {
         let in_force = self.current.load();
         let key = authenticate(down, &in_force.snapshot, ledger.received)?;
         // From here on a refusal has an owner and is recorded.
-        let mut event = draft(ledger.request_id, ledger.received, Claims::default().resolve(&key));
+        let anyone = Claims::default().resolve(&key);
+        let event = ledger.draft.insert(draft(ledger.request_id, ledger.received, anyone));
         event.call.dialect_in = Some(asked.dialect);
-        ledger.draft = Some(event.clone());
         require_json(down)?;
         let wait = bound::asked(&down.req_header().headers)?;
         let control = Control::asked(&down.req_header().headers)?;
@@ -150,21 +153,18 @@ impl Engine {
             return Ok(());
         };
         event.call.request_bytes = body.len() as u64;
-        let (peek, work) = asked.peek(&body).map_err(|error| {
-            ledger.draft = Some(event.clone());
-            Failure::request(&error)
-        })?;
+        let body = asked.named("application/json", body, &mut share)?;
+        let (peek, work) = asked.peek(&body).map_err(|error| Failure::request(&error))?;
         event.call.endpoint = work.endpoint().to_owned();
-        describe(&mut event, down, &peek, &key);
-        ledger.draft = Some(event.clone());
+        describe(event, down, &peek, &key);
         let plan =
             in_force.snapshot.plan(&key, &peek.model).map_err(|error| Failure::route(&error))?;
         event.decision.route = Some(plan.route.name.clone());
         event.decision.strategy = Some(plan.strategy.to_owned());
         (event.privacy.prompt_hash, event.privacy.template_hash) =
             fingerprint(&body, &self.accounting.hash_key);
-        let events::Attribution { user, customer, .. } = event.attribution.clone();
-        ledger.draft = Some(event);
+        let user = event.attribution.user.clone();
+        let customer = event.attribution.customer.clone();
         let call = Call {
             dialect: asked.dialect,
             path: asked.path.clone(),

@@ -134,6 +134,7 @@ fn upstream(
         base_url: entry.base_url.clone(),
         secret: secret.map_err(|error| error.to_string())?,
         auth: dialects::auth_of(&entry.name, entry.dialect, &entry.base_url),
+        quirks: dialects::quirks_of(&entry.name, entry.dialect, &entry.base_url),
         prices: entry.prices.clone(),
         connections_max: usize::try_from(entry.connections_max).unwrap_or(usize::MAX),
         connect_timeout_ms: entry.connect_timeout_ms,

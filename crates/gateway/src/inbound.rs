@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use dialects::{
     EmbeddingsPeek, OpenaiOperation, PathModel, Peek, RequestError, RerankPeek, VectorShape, Verb,
 };
@@ -9,9 +10,26 @@ use events::{Dialect, ErrorClass};
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
 
+use crate::body::MemoryShare;
 use crate::failure::Failure;
 use crate::ledger::Metering;
 use crate::passthrough::address::{Pass, address};
+
+/// What clients of OpenAI's API put before its operations; the last is Azure's for whatever no
+/// deployment serves.
+const OPENAI_VERSIONS: [&str; 3] = ["/v1", "/openai/v1", "/openai"];
+/// Operations that Azure's clients ask a deployment for (openai 3.54 of PyPI, `lib/azure.py`). What
+/// another of them ends in comes after it.
+const DEPLOYED: [&str; 8] = [
+    "/chat/completions",
+    "/completions",
+    "/embeddings",
+    "/audio/transcriptions",
+    "/audio/translations",
+    "/audio/speech",
+    "/images/generations",
+    "/images/edits",
+];
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +114,26 @@ impl Inbound {
         Self { dialect, operation, model, path: None, pass: None }
     }
 
+    /// The body, which names what the address names where that is a deployment and nothing else.
+    ///
+    /// # Errors
+    /// 400 for a body that can name none, 503 where there is no memory for another copy of it.
+    pub(crate) fn named(
+        &self,
+        content_type: &str,
+        body: Bytes,
+        share: &mut MemoryShare,
+    ) -> Result<Bytes, Failure> {
+        let deployment = self.model.as_deref().filter(|_| self.path.is_none());
+        let Some(deployment) = deployment else { return Ok(body) };
+        let named = dialects::name_model(content_type, &body, deployment)
+            .map_err(|error| Failure::request(&error))?;
+        if named.as_ptr() != body.as_ptr() {
+            share.grow(named.len())?;
+        }
+        Ok(named)
+    }
+
     /// What routing needs of the body, and what the address says of it.
     ///
     /// # Errors
@@ -175,65 +213,64 @@ fn find(path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Inbound>
     let chat = |dialect| Some(Inbound::new(dialect, Operation::Chat, None));
     let count = |dialect| Some(Inbound::new(dialect, Operation::CountTokens, None));
     match path {
-        "/v1/chat/completions" | "/openai/v1/chat/completions" => chat(Dialect::OpenaiChat),
-        "/v1/responses" | "/openai/v1/responses" | "/openai/responses" => {
-            chat(Dialect::OpenaiResponses)
-        }
         "/v1/messages" => chat(Dialect::AnthropicMessages),
         "/v1/messages/count_tokens" => count(Dialect::AnthropicMessages),
-        "/v1/responses/input_tokens" | "/openai/v1/responses/input_tokens" => {
-            count(Dialect::OpenaiResponses)
-        }
-        "/v1/completions" | "/openai/v1/completions" => {
-            Some(Inbound::new(Dialect::OpenaiChat, Operation::Completions, None))
-        }
-        "/v1/embeddings" | "/openai/v1/embeddings" => {
-            Some(Inbound::new(Dialect::OpenaiChat, Operation::Embeddings, None))
-        }
         "/rerank" | "/v1/rerank" | "/v2/rerank" => {
             Some(Inbound::new(Dialect::CohereChat, Operation::Rerank, None))
         }
-        "/v1/realtime" | "/openai/v1/realtime" => {
-            Some(Inbound::new(Dialect::OpenaiChat, Operation::Realtime, None))
-        }
         "/v1/models" => Some(models(by_headers(headers), None)),
-        "/openai/v1/models" => Some(models(Dialect::OpenaiChat, None)),
+        "/openai/v1/models" | "/openai/models" => Some(models(Dialect::OpenaiChat, None)),
         "/v1beta/models" => Some(models(Dialect::GeminiGenerate, None)),
-        _ => media(path)
+        _ => of_openai(path)
             .or_else(|| deployment(path))
             .or_else(|| with_verb(path, query))
             .or_else(|| model(path, headers)),
     }
 }
 
+/// An operation of OpenAI's below any of the versions its clients put before it.
+fn of_openai(path: &str) -> Option<Inbound> {
+    OPENAI_VERSIONS.iter().find_map(|version| openai_operation(path.strip_prefix(version)?))
+}
+
+/// An operation of OpenAI's, by its path below the API's version.
+fn openai_operation(below: &str) -> Option<Inbound> {
+    let (dialect, operation) = match below {
+        "/chat/completions" => (Dialect::OpenaiChat, Operation::Chat),
+        "/responses" => (Dialect::OpenaiResponses, Operation::Chat),
+        "/responses/input_tokens" => (Dialect::OpenaiResponses, Operation::CountTokens),
+        "/completions" => (Dialect::OpenaiChat, Operation::Completions),
+        "/embeddings" => (Dialect::OpenaiChat, Operation::Embeddings),
+        "/realtime" => (Dialect::OpenaiChat, Operation::Realtime),
+        _ => {
+            let media = OpenaiOperation::ALL.into_iter().find(|known| known.path() == below)?;
+            (Dialect::OpenaiChat, Operation::Media(media))
+        }
+    };
+    Some(Inbound::new(dialect, operation, None))
+}
+
 fn models(dialect: Dialect, model: Option<String>) -> Inbound {
     Inbound::new(dialect, Operation::Models, model)
 }
 
-/// Operations of OpenAI's that are passed on to where their model is routed.
-fn media(path: &str) -> Option<Inbound> {
-    let below = path.strip_prefix("/openai/v1").or_else(|| path.strip_prefix("/v1"))?;
-    let operation = OpenaiOperation::ALL.into_iter().find(|known| known.path() == below)?;
-    Some(Inbound::new(Dialect::OpenaiChat, Operation::Media(operation), None))
-}
-
-/// Azure's addresses name the deployment, which the body names again as its model.
+/// Azure's addresses name the deployment, which decides whatever model the body names.
 fn deployment(path: &str) -> Option<Inbound> {
-    let (name, operation) = path.strip_prefix("/openai/deployments/")?.split_once('/')?;
-    let operation = match operation {
-        "chat/completions" => Operation::Chat,
-        "embeddings" => Operation::Embeddings,
-        _ => return None,
-    };
-    (!name.is_empty()).then(|| Inbound::new(Dialect::OpenaiChat, operation, Some(decoded(name))))
+    let rest = path.strip_prefix("/openai/deployments/")?;
+    let (name, below) =
+        DEPLOYED.iter().find_map(|below| Some((rest.strip_suffix(below)?, *below)))?;
+    let asked = openai_operation(below).filter(|_| !name.is_empty())?;
+    Some(Inbound { model: Some(decoded(name)), ..asked })
 }
 
 /// An address below `models` without a verb is the model itself.
 fn model(path: &str, headers: &HeaderMap) -> Option<Inbound> {
     let below = |prefix| path.strip_prefix(prefix).filter(|name: &&str| !name.is_empty());
-    let (name, dialect) = match below("/v1beta/models/") {
-        Some(name) => (name, Dialect::GeminiGenerate),
-        None => (below("/v1/models/")?, by_headers(headers)),
+    let of_openai = || below("/openai/v1/models/").or_else(|| below("/openai/models/"));
+    let (name, dialect) = match (below("/v1beta/models/"), of_openai()) {
+        (Some(name), _) => (name, Dialect::GeminiGenerate),
+        (None, Some(name)) => (name, Dialect::OpenaiChat),
+        (None, None) => (below("/v1/models/")?, by_headers(headers)),
     };
     Some(models(dialect, Some(decoded(name))))
 }
@@ -285,135 +322,4 @@ fn wrong_method(method: &str, path: &str) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(name: Option<&'static str>) -> HeaderMap {
-        name.map(|name| (http::HeaderName::from_static(name), "x".parse().unwrap()))
-            .into_iter()
-            .collect()
-    }
-
-    #[test]
-    fn each_address_has_its_dialect_operation_and_model() {
-        let chat = Operation::Chat;
-        for (path, header, dialect, operation, model) in [
-            ("/v1/chat/completions", None, Dialect::OpenaiChat, chat, None),
-            ("/v1/chat/completions/", None, Dialect::OpenaiChat, chat, None),
-            (
-                "/openai/deployments/my%20gpt/chat/completions",
-                None,
-                Dialect::OpenaiChat,
-                chat,
-                Some("my gpt"),
-            ),
-            ("/v1/embeddings", None, Dialect::OpenaiChat, Operation::Embeddings, None),
-            ("/openai/v1/chat/completions", None, Dialect::OpenaiChat, chat, None),
-            ("/v1/responses", None, Dialect::OpenaiResponses, chat, None),
-            (
-                "/v1/responses/input_tokens",
-                None,
-                Dialect::OpenaiResponses,
-                Operation::CountTokens,
-                None,
-            ),
-            ("/v1/messages", None, Dialect::AnthropicMessages, chat, None),
-            (
-                "/v1/messages/count_tokens",
-                None,
-                Dialect::AnthropicMessages,
-                Operation::CountTokens,
-                None,
-            ),
-            ("/v1beta/models/g:generateContent", None, Dialect::GeminiGenerate, chat, Some("g")),
-            (
-                "/v1/models/a:b:streamGenerateContent",
-                None,
-                Dialect::GeminiGenerate,
-                chat,
-                Some("a:b"),
-            ),
-            (
-                "/v1beta/models/g:countTokens",
-                None,
-                Dialect::GeminiGenerate,
-                Operation::CountTokens,
-                Some("g"),
-            ),
-            (
-                "/v1/models/e:batchEmbedContents",
-                None,
-                Dialect::GeminiGenerate,
-                Operation::Embeddings,
-                Some("e"),
-            ),
-            ("/v2/rerank", None, Dialect::CohereChat, Operation::Rerank, None),
-            ("/v1/completions", None, Dialect::OpenaiChat, Operation::Completions, None),
-            (
-                "/v1/images/edits",
-                None,
-                Dialect::OpenaiChat,
-                Operation::Media(OpenaiOperation::ImagesEdits),
-                None,
-            ),
-            (
-                "/openai/v1/audio/speech",
-                None,
-                Dialect::OpenaiChat,
-                Operation::Media(OpenaiOperation::Speech),
-                None,
-            ),
-            ("/v1/batches/b", None, Dialect::OpenaiChat, Operation::Pass, None),
-            (
-                "/v1/files",
-                Some("anthropic-version"),
-                Dialect::AnthropicMessages,
-                Operation::Pass,
-                None,
-            ),
-            ("/v1/messages/batches", None, Dialect::AnthropicMessages, Operation::Pass, None),
-            ("/v1/models", None, Dialect::OpenaiChat, Operation::Models, None),
-            (
-                "/v1/models",
-                Some("anthropic-version"),
-                Dialect::AnthropicMessages,
-                Operation::Models,
-                None,
-            ),
-            (
-                "/v1/models/m",
-                Some("x-goog-api-key"),
-                Dialect::GeminiGenerate,
-                Operation::Models,
-                Some("m"),
-            ),
-            ("/v1beta/models", None, Dialect::GeminiGenerate, Operation::Models, None),
-        ] {
-            let method = if operation == Operation::Models { Method::GET } else { Method::POST };
-            let found = inbound(&method, &path.parse().unwrap(), &headers(header)).unwrap();
-            assert_eq!(
-                (found.dialect, found.operation, found.model.as_deref()),
-                (dialect, operation, model),
-                "{path}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_address_nobody_serves_is_refused_in_the_dialect_it_looks_like() {
-        for (method, path, status, dialect) in [
-            (Method::POST, "/v1/nothing", 404, Dialect::OpenaiChat),
-            (Method::POST, "/v1beta/models/g:nothing", 405, Dialect::GeminiGenerate),
-            (Method::POST, "/v1beta/files", 404, Dialect::GeminiGenerate),
-            (Method::GET, "/v1/images/edits", 405, Dialect::OpenaiChat),
-            (Method::GET, "/passthrough/openai/../x", 400, Dialect::OpenaiChat),
-            (Method::GET, "/v1/messages", 405, Dialect::AnthropicMessages),
-            (Method::POST, "/v1/models", 405, Dialect::OpenaiChat),
-            (Method::POST, "/v1/realtime", 405, Dialect::OpenaiChat),
-        ] {
-            let failure = inbound(&method, &path.parse().unwrap(), &headers(None)).unwrap_err();
-            assert_eq!(failure.status, status, "{path}");
-            assert_eq!(dialect_of(path, &headers(None)), dialect, "{path}");
-        }
-    }
-}
+mod tests;

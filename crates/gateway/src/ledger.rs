@@ -6,6 +6,8 @@
 //! still open.
 
 mod attempt;
+mod beside;
+mod line;
 
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ use attempt::EndedAttempt;
 pub(crate) use attempt::{
     Billable, Ending, Metering, OpenAttempt, Opening, Pricing, price_context,
 };
+pub(crate) use line::LineDraft;
 
 /// The books of one request.
 pub(crate) struct Ledger {
@@ -100,7 +103,7 @@ impl Ledger {
         let mut attempt = OpenAttempt::new(opening, event);
         attempt.metering = metering;
         let intent = attempt.intent();
-        attempt.slot.open(&intent).map_err(|error| {
+        attempt.slot.open(intent).map_err(|error| {
             tracing::error!(%error, "spool refused an intent");
             spool_full()
         })?;
@@ -118,7 +121,7 @@ impl Ledger {
             open.event.times.ended_us = self.accounting.clock.now();
             let ended = open.settle(&ending, &self.accounting);
             if let Some(filling) = &mut self.filling {
-                filling.paid(&ended.event);
+                filling.paid(&ended.event, ended.cost());
             }
             self.ended = Some(ended);
         }
@@ -191,12 +194,13 @@ impl Ledger {
             billable: Billable::Answer,
             response_bytes: 0,
         });
-        let Some(EndedAttempt { slot, mut event, charges }) = self.ended.take() else { return };
+        let Some(ended) = self.ended.take() else { return };
+        let EndedAttempt { slot, mut event, charges, beside } = ended;
         event.decision.is_final = is_final;
         if is_final {
             event.outcome.status = told.or(event.outcome.status);
         }
-        slot.settle(event, charges);
+        slot.settle_with(beside, event, charges);
     }
 }
 

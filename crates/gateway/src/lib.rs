@@ -9,6 +9,7 @@ mod admit;
 mod attempt;
 mod auth;
 mod backoff;
+mod batches;
 mod body;
 mod bound;
 mod cache;
@@ -41,6 +42,7 @@ mod telemetry;
 mod upstream;
 
 pub use accounting::Accounting;
+pub use batches::{BatchMemory, Batches};
 pub use body::BodyMemory;
 pub use cache::AnswerCache;
 pub use current::{Current, Origin, SnapshotStatus};

@@ -6,10 +6,13 @@
 //! the way; where it tells none the cost stays unknown, never zero.
 
 pub(crate) mod address;
+mod first;
 mod forward;
 mod headers;
 mod hold;
+mod own;
 mod relay;
+mod results;
 
 use std::sync::Arc;
 
@@ -30,7 +33,7 @@ use crate::inbound::{Inbound, Operation, Work};
 use crate::ledger::{Ledger, draft};
 use crate::{body, bound, quote};
 
-use address::{Pass, To};
+use address::{Pass, Stored, To};
 
 /// Header that names the provider of a request without a model.
 pub(crate) const PROVIDER_HEADER: &str = "x-tollgate-provider";
@@ -44,6 +47,8 @@ struct Passing {
     /// Path and query below the provider's base URL; `None` where the operation says it.
     path: Option<String>,
     method: Method,
+    /// What a provider keeps for its clients, where it is about that.
+    stored: Option<Stored>,
     content_type: String,
     /// The client's headers, without those that are not the provider's to see.
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -86,6 +91,7 @@ impl Engine {
         };
         event.call.request_bytes = body.len() as u64;
         let content_type = headers::content_type(down);
+        let body = asked.named(&content_type, body, &mut share)?;
         let Understood { peek, expected, endpoint, operation } =
             understood(asked, &content_type, &body)?;
         event.call.endpoint = endpoint.to_owned();
@@ -110,13 +116,15 @@ impl Engine {
             wanted_until: wait.and_then(|wait| began.checked_add(wait)),
         };
         let request = down.req_header();
+        let stored = asked.pass.as_ref().and_then(|pass| pass.stored.clone());
         let passing = Passing {
             call,
             operation,
             path: asked.pass.as_ref().map(|pass| pass.path.clone()),
             method: request.method.clone(),
             content_type,
-            headers: headers::of_request(&request.headers),
+            headers: headers::of_request(&request.headers, stored.as_ref()),
+            stored,
             expected,
         };
         self.pass_on(&mut Client { down, ledger, share: &mut share }, &passing).await
@@ -214,10 +222,44 @@ fn no_provider(why: &str) -> Failure {
     }
 }
 
+/// A batch was refused by a budget that counts known amounts only; any other failure as it is.
+fn unbounded(failure: Failure) -> Failure {
+    if failure.code != "model_unpriced" {
+        return failure;
+    }
+    let named = failure.metadata.as_ref().and_then(|told| told["budget"].as_str());
+    let message = format!(
+        "budget `{}` counts known amounts only, and what a batch costs is known only from its results: \
+         set on_unpriced = \"allow\" for that budget, whose limit batches may then pass, or make the \
+         batch with a key it does not cover",
+        named.unwrap_or_default()
+    );
+    let code = "batch_unbounded".to_owned();
+    Failure { code, message, may_fail_over: false, ..failure }
+}
+
 impl Passing {
     /// Whether nothing is made by it: what a provider keeps is only looked at or thrown away.
     fn only_looks(&self) -> bool {
         [Method::GET, Method::HEAD, Method::DELETE, Method::OPTIONS].contains(&self.method)
+    }
+
+    /// Whether it makes a batch.
+    fn makes_batch(&self) -> bool {
+        self.stored == Some(Stored::Batches) && self.method == Method::POST
+    }
+
+    /// The file or batch whose results it downloads.
+    fn downloads(&self) -> Option<&str> {
+        match &self.stored {
+            Some(Stored::Results(name)) if self.method == Method::GET => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether a batch is told of, or several.
+    fn tells_batches(&self) -> bool {
+        matches!(self.stored, Some(Stored::Batches | Stored::Batch))
     }
 
     /// Whether a provider's error is passed on as it is, instead of being worded in the client's

@@ -1,5 +1,6 @@
 //! What an attempt may cost at most: the quote a reservation is taken for.
 
+use dialects::FurtherModel;
 use events::{Meter, Meters};
 use memchr::memmem;
 use policy::{OutputHistory, Quote};
@@ -43,9 +44,7 @@ pub(crate) fn quote(prices: &PriceBook, outputs: &OutputHistory, ask: &Ask<'_>) 
     };
     let fixed = cost(&input)?;
     let with_output = cost(&input.with(Meter::OutputText, 1_000_000))?;
-    let limits = prices.limits(ask.prices, ask.model);
-    let of_context = limits.context_tokens.map_or(u64::MAX, |tokens| tokens / 2);
-    let ceiling = limits.output_tokens.unwrap_or(OUTPUT_TOKENS_UNKNOWN.min(of_context));
+    let ceiling = ceiling(prices, ask.prices, ask.model);
     let usual = outputs.usual((ask.kind, ask.model));
     Some(Quote {
         fixed,
@@ -53,6 +52,41 @@ pub(crate) fn quote(prices: &PriceBook, outputs: &OutputHistory, ask: &Ask<'_>) 
         output_tokens_max: ask.output_tokens_max.unwrap_or(ceiling),
         output_tokens_usual: usual,
     })
+}
+
+/// Most tokens a model can be made to say.
+fn ceiling(prices: &PriceBook, provider: &str, model: &str) -> u64 {
+    let limits = prices.limits(provider, model);
+    let of_context = limits.context_tokens.map_or(u64::MAX, |tokens| tokens / 2);
+    limits.output_tokens.unwrap_or(OUTPUT_TOKENS_UNKNOWN.min(of_context))
+}
+
+/// The most that the further models a request names may cost beside an answer of at most
+/// `output_tokens_max`; `None` when one of them has no price. Where nothing limits how often one is
+/// asked, once is taken.
+pub(crate) fn most_of_further(
+    prices: &PriceBook,
+    further: &[FurtherModel],
+    output_tokens_max: u64,
+    ask: &Ask<'_>,
+) -> Option<Usd> {
+    let most = |asked: &FurtherModel| {
+        let uses = asked.uses_max.unwrap_or(1);
+        let said = asked.output_tokens_max;
+        let said = said.unwrap_or_else(|| ceiling(prices, ask.prices, &asked.model));
+        // It reads the conversation, what the answer says, and what it has said before itself.
+        let read = said.saturating_mul(uses.saturating_sub(1));
+        let read = read.saturating_add(ask.input_tokens_max).saturating_add(output_tokens_max);
+        let cost = |meter: Meter| {
+            let meters = Meters::NONE.with(meter, read).with(Meter::OutputText, said);
+            let (provider, model, at) = (ask.prices, asked.model.as_str(), ask.at);
+            let query = Query { provider, model, at, context: PriceContext::NONE, meters: &meters };
+            prices.price(&query).map(|priced| priced.cost)
+        };
+        let written = asked.writes_cache.then(|| cost(Meter::CacheWrite1h)).flatten();
+        Some(cost(Meter::InputText)?.max(written.unwrap_or(Usd::ZERO)).times(uses))
+    };
+    further.iter().map(most).try_fold(Usd::ZERO, |sum, most| Some(sum + most?))
 }
 
 /// The quote for ranking texts, billed by the search or by the token; `None` when its model has no

@@ -16,6 +16,7 @@ mod hold;
 mod relay;
 mod session;
 mod tally;
+mod transcript;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,7 +135,7 @@ impl Engine {
         headers.push(header("x-tollgate-model", &target.model));
         client.down.set_keepalive(None);
         if connect::switch(client.down, &head, &headers).await {
-            let relay = Relay::new(client, provider, session);
+            let relay = Relay::new(client, *provider, session);
             relay.run(&self.drain, call.plan.route.on_client_gone).await;
         } else {
             // Nothing was asked of the provider yet.

@@ -55,7 +55,7 @@ pub(crate) async fn write(
     headers: &Headers,
     body: Bytes,
 ) -> bool {
-    let Ok(mut header) = ResponseHeader::build(status, Some(headers.len() + 3)) else {
+    let Ok(mut header) = ResponseHeader::build_no_case(status, Some(headers.len() + 3)) else {
         return false;
     };
     let length = header.insert_header("content-length", body.len());

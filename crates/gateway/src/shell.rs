@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pingora_core::apps::HttpServerOptions;
+use http::Method;
+use pingora_core::apps::{
+    HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream,
+};
 use pingora_core::listeners::{L4BufferSettings, ListenerConfig, TcpSocketOptions};
+use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::configuration::{Opt, ServerConf};
-use pingora_core::server::{RunArgs, Server};
-use pingora_core::upstreams::peer::HttpPeer;
-use pingora_error::{Error, ErrorType, Result};
-use pingora_proxy::{ProxyHttp, Session, http_proxy_service};
+use pingora_core::server::{RunArgs, Server, ShutdownWatch};
+use pingora_core::services::listening::Service;
+use pingora_error::ErrorType;
 
 use crate::connections::pin_thread;
-use crate::drain::{Serving, StopSignals};
+use crate::drain::StopSignals;
 use crate::engine::Engine;
 use crate::ledger::Ledger;
 
@@ -71,14 +74,12 @@ pub fn serve(engine: Arc<Engine>, listen: &Listen) -> std::result::Result<(), Se
     let drain = Arc::clone(&engine.drain);
     let services = if listen.work_stealing { 1 } else { listen.threads };
     for index in 0..services {
-        let shell = Shell { engine: Arc::clone(&engine), is_pinned: !listen.work_stealing };
-        let mut service = http_proxy_service(&server.configuration, shell);
-        service.threads = (!listen.work_stealing).then_some(1);
-        if let Some(logic) = service.app_logic_mut() {
-            let mut options = HttpServerOptions::default();
-            options.h2c = true;
-            logic.server_options = Some(options);
-        }
+        let mut options = HttpServerOptions::default();
+        options.h2c = true;
+        let is_pinned = !listen.work_stealing;
+        let shell = Shell { engine: Arc::clone(&engine), options, is_pinned };
+        let mut service = Service::new("gateway".to_owned(), shell);
+        service.threads = is_pinned.then_some(1);
         service.add_listener(listener(listen.address, index, services > 1));
         server.add_service(service);
     }
@@ -103,43 +104,68 @@ fn listener(address: SocketAddr, index: usize, is_shared: bool) -> ListenerConfi
         .l4_buffer(L4BufferSettings::default().read(READ_AHEAD_BYTES))
 }
 
+/// What Pingora hands each request to.
 struct Shell {
     engine: Arc<Engine>,
+    options: HttpServerOptions,
     /// Its requests never leave the thread they arrive on.
     is_pinned: bool,
 }
 
-/// What Pingora keeps for us while a request lasts.
-#[derive(Default)]
-struct Context {
-    ledger: Option<Ledger>,
-    _serving: Option<Serving>,
-}
-
 #[async_trait]
-impl ProxyHttp for Shell {
-    type CTX = Context;
-
-    fn new_ctx(&self) -> Context {
-        Context::default()
-    }
-
-    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
+impl HttpServerApp for Shell {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
         if self.is_pinned {
             pin_thread();
         }
-        context._serving = Some(self.engine.drain.enter());
-        let ledger = context.ledger.insert(Ledger::new(Arc::clone(&self.engine.accounting)));
-        Box::pin(self.engine.handle(&mut session.downstream_session, ledger)).await;
-        Ok(true)
+        if !begins(&mut session, shutdown.clone()).await {
+            return None;
+        }
+        if *shutdown.borrow() {
+            session.set_keepalive(None);
+        }
+        let serving = self.engine.drain.enter();
+        // On the heap: it is moved while the request is answered.
+        let mut ledger = Box::new(Ledger::new(Arc::clone(&self.engine.accounting)));
+        // As well: a connection that waits for a request carries nothing of it.
+        Box::pin(self.engine.handle(&mut session, &mut ledger)).await;
+        // What was not settled is now.
+        drop(ledger);
+        let settings = HttpPersistentSettings::for_session(&session);
+        let reusable = session.finish().await.ok().flatten();
+        drop(serving);
+        reusable.map(|stream| ReusedHttpStream::from_reusable_stream(stream, settings))
     }
 
-    async fn upstream_peer(&self, _: &mut Session, _: &mut Context) -> Result<Box<HttpPeer>> {
-        // The engine answers every request itself, so Pingora never has one to proxy.
-        Err(Error::new(ErrorType::InternalError))
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
     }
+}
 
-    async fn logging(&self, _: &mut Session, _: Option<&Error>, context: &mut Context) {
-        context.ledger.take();
+/// Waits for the head of a request; `false` when there is none, and the connection is over.
+async fn begins(session: &mut ServerSession, mut shutdown: ShutdownWatch) -> bool {
+    let head = tokio::select! { biased;
+        // A request that has arrived is answered even at a stop.
+        head = session.read_request() => head,
+        _ = shutdown.wait_for(|is_stopping| *is_stopping) => return false,
+    };
+    let status = match head {
+        Ok(true) if session.req_header().method == Method::CONNECT => 405,
+        Ok(is_read) => return is_read,
+        Err(error) if *error.etype() == ErrorType::InvalidHTTPHeader => 400,
+        Err(error) => {
+            tracing::debug!(%error, "a client's connection ended within a request's head");
+            session.shutdown().await;
+            return false;
+        }
+    };
+    if let Err(error) = session.respond_error(status).await {
+        tracing::debug!(%error, "a client left before it was told of its error");
     }
+    session.shutdown().await;
+    false
 }

@@ -262,7 +262,9 @@ async fn commit(
     content_type: &'static str,
     first: Bytes,
 ) -> bool {
-    let Ok(mut header) = ResponseHeader::build(200, Some(headers.len() + 4)) else { return false };
+    let Ok(mut header) = ResponseHeader::build_no_case(200, Some(headers.len() + 4)) else {
+        return false;
+    };
     // Where there are no chunks the end of the connection is the end of the stream.
     let is_chunked = down.req_header().version == http::Version::HTTP_11;
     if !is_chunked {

@@ -10,14 +10,23 @@ use units::Usd;
 pub(crate) fn settled(event: &UsageEvent, overshoot: Usd) {
     let error = event.outcome.error.map_or("none", ErrorClass::as_str);
     counter!("tollgate_attempts_total", "error" => error).increment(1);
+    used(event);
+    if !overshoot.is_zero() {
+        gauge!("tollgate_budget_overshoot_usd_total").increment(dollars(overshoot));
+    }
+}
+
+/// Counts what a settled attempt used on another model; attempts are counted by their own rows.
+pub(crate) fn settled_beside(event: &UsageEvent) {
+    used(event);
+}
+
+fn used(event: &UsageEvent) {
     counter!("tollgate_tokens_total", "kind" => "input").increment(event.meters.input_tokens());
     counter!("tollgate_tokens_total", "kind" => "output").increment(event.meters.output_tokens());
     match event.cost.billed {
         Some(cost) => gauge!("tollgate_cost_usd_total").increment(dollars(cost)),
         None => counter!("tollgate_unpriced_requests_total").increment(1),
-    }
-    if !overshoot.is_zero() {
-        gauge!("tollgate_budget_overshoot_usd_total").increment(dollars(overshoot));
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use dialects::{AuthScheme, AwsCredentials, Encoded, SignedRequest, SigningScope};
+use dialects::{AuthScheme, AwsCredentials, Encoded, Quirk, SignedRequest, SigningScope};
 use events::Dialect;
 use http::{HeaderName, HeaderValue, Method};
 use pingora_core::protocols::ALPN;
@@ -20,7 +20,7 @@ use pingora_http::RequestHeader;
 use tokio::sync::Mutex;
 use units::{Clock, Secret, UnixMicros};
 
-use crate::connections::Connections;
+use crate::connections::{Connections, IDLE_TIME_MAX};
 use crate::cork::Corked;
 
 /// How long resolved addresses are used before they are looked up again, microseconds.
@@ -32,7 +32,7 @@ const FAILURE_AGE_US_MAX: i64 = 1_000_000;
 const ADDRESSES_MAX: usize = 4;
 /// Longest wait for a name to resolve.
 const RESOLVE_TIME_MAX: Duration = Duration::from_secs(3);
-/// A group that no HTTP/1 connection is given back to, so that none is found in the pool.
+/// A group that no connection of other calls is in, so that none of them is found.
 const GROUP_NEVER_POOLED: u64 = u64::MAX;
 /// Concurrent streams on one HTTP/2 connection; Pingora's own default is 1.
 const H2_STREAMS_MAX: usize = 128;
@@ -53,6 +53,8 @@ pub struct Provider {
     pub secret: Option<Secret>,
     /// How it is sent; `None` is the dialect's own way.
     pub auth: Option<AuthScheme>,
+    /// What it takes otherwise than its dialect has it.
+    pub quirks: &'static [Quirk],
     /// Provider id in the price book.
     pub prices: String,
     /// Connections kept ready.
@@ -118,10 +120,23 @@ impl Signer {
 }
 
 /// What the last look-up told; the address that last took a connection comes first.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Resolved {
-    addresses: Vec<SocketAddr>,
+    addresses: Arc<[SocketAddr]>,
     fresh_until: UnixMicros,
+}
+
+impl Resolved {
+    /// An address for a name; of a name nothing is known yet.
+    fn literal(host: &str, port: u16) -> Self {
+        match host.trim_matches(['[', ']']).parse() {
+            Ok(ip) => Self {
+                addresses: [SocketAddr::new(ip, port)].into(),
+                fresh_until: UnixMicros::new(i64::MAX),
+            },
+            Err(_) => Self { addresses: [].into(), fresh_until: UnixMicros::new(0) },
+        }
+    }
 }
 
 /// A request on its way to a provider.
@@ -143,11 +158,19 @@ pub(crate) struct Head {
 
 /// A connection to a provider, ready for one call.
 pub(crate) struct Connected {
-    pub(crate) session: HttpSession,
-    /// What it is given back under.
-    pub(crate) peer: HttpPeer,
+    pub(crate) session: Box<HttpSession>,
+    /// Where it is given back to.
+    pub(crate) place: Place,
     /// It has served a call before, so the provider may have closed it meanwhile.
     pub(crate) is_reused: bool,
+}
+
+/// Where a connection is kept between calls.
+pub(crate) enum Place {
+    /// HTTP/1: with those of its address.
+    Address(SocketAddr),
+    /// HTTP/2, which serves several calls at once: in the group it was made in.
+    Group(Box<HttpPeer>),
 }
 
 impl Upstream {
@@ -172,9 +195,11 @@ impl Upstream {
         let h2_uri = format!("https://{authority}{path}").parse().map_err(|_| bad_url())?;
         let connections = Connections::new(provider.connections_max);
         let signer = signer(&host);
+        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         Ok(Self {
             signer,
-            port: uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 }),
+            resolved: ArcSwap::from_pointee(Resolved::literal(&host, port)),
+            port,
             provider,
             host,
             is_tls,
@@ -183,7 +208,6 @@ impl Upstream {
             authority: authority.to_owned(),
             base: base.to_owned(),
             connections,
-            resolved: ArcSwap::default(),
             resolving: Mutex::new(()),
             clock,
         })
@@ -193,22 +217,19 @@ impl Upstream {
     /// addresses that takes it; else why there is none.
     pub(crate) async fn connect(&self, is_fresh: bool) -> Result<Connected, Cow<'static, str>> {
         let mut reason = Cow::Borrowed("its name does not resolve");
-        for (index, address) in self.addresses().await.into_iter().enumerate() {
-            let peer = self.peer(address);
-            let mut wanted = peer.clone();
-            if is_fresh {
-                wanted.group_key = GROUP_NEVER_POOLED;
+        for (index, address) in self.addresses().await.iter().copied().enumerate() {
+            let waiting = if is_fresh { None } else { self.connections.here().take(address) };
+            if let Some(stream) = waiting {
+                let session = Box::new(HttpSession::H1(H1Session::new(stream)));
+                return Ok(Connected { session, place: Place::Address(address), is_reused: true });
             }
-            match self.connections.here().get_http_session(&wanted).await {
-                Ok((session, is_reused)) => {
+            // On the heap: most calls find a connection, and carry nothing of it.
+            match Box::pin(self.open(address, is_fresh)).await {
+                Ok(connected) => {
                     if index > 0 {
                         self.prefer(address);
                     }
-                    let session = if is_reused { session } else { corked(session, &peer) };
-                    // Of HTTP/2 the connection itself stays in the group it was made in.
-                    let is_h1 = matches!(session, HttpSession::H1(_));
-                    let peer = if is_h1 { peer } else { wanted };
-                    return Ok(Connected { session, peer, is_reused });
+                    return Ok(connected);
                 }
                 Err(error) => reason = Cow::Owned(error.etype().as_str().to_owned()),
             }
@@ -216,12 +237,26 @@ impl Upstream {
         Err(reason)
     }
 
+    /// A new connection, or a further stream on one of HTTP/2.
+    async fn open(&self, address: SocketAddr, is_fresh: bool) -> pingora_error::Result<Connected> {
+        let mut peer = self.peer(address);
+        if is_fresh {
+            peer.group_key = GROUP_NEVER_POOLED;
+        }
+        let here = self.connections.here();
+        let (session, is_reused) = here.connector.get_http_session(&peer).await?;
+        let (session, place) = match session {
+            HttpSession::H1(session) => (HttpSession::H1(corked(session)), Place::Address(address)),
+            other => (other, Place::Group(Box::new(peer))),
+        };
+        Ok(Connected { session: Box::new(session), place, is_reused })
+    }
+
     fn peer(&self, address: SocketAddr) -> HttpPeer {
         let mut peer = HttpPeer::new(address, self.is_tls, self.host.clone());
         let connect = Duration::from_millis(self.provider.connect_timeout_ms);
         peer.options.connection_timeout = Some(connect);
         peer.options.total_connection_timeout = Some(connect);
-        peer.options.idle_timeout = Some(Duration::from_secs(60));
         peer.options.max_h2_streams = H2_STREAMS_MAX;
         if self.is_tls {
             peer.options.alpn = ALPN::H2H1;
@@ -231,17 +266,19 @@ impl Upstream {
 
     /// Where the name leads. Looked up off the reactor, at most every 30 s; while the resolver is
     /// away the last good addresses stay.
-    async fn addresses(&self) -> Vec<SocketAddr> {
-        if let Ok(ip) = self.host.trim_matches(['[', ']']).parse() {
-            return vec![SocketAddr::new(ip, self.port)];
-        }
+    async fn addresses(&self) -> Arc<[SocketAddr]> {
         let fresh = || {
             let resolved = self.resolved.load();
-            (self.clock.now() < resolved.fresh_until).then(|| resolved.addresses.clone())
+            (self.clock.now() < resolved.fresh_until).then(|| Arc::clone(&resolved.addresses))
         };
-        if let Some(addresses) = fresh() {
-            return addresses;
+        match fresh() {
+            Some(addresses) => addresses,
+            // On the heap, as well.
+            None => Box::pin(self.look_up(fresh)).await,
         }
+    }
+
+    async fn look_up(&self, fresh: impl Fn() -> Option<Arc<[SocketAddr]>>) -> Arc<[SocketAddr]> {
         let _one_at_a_time = self.resolving.lock().await;
         if let Some(addresses) = fresh() {
             return addresses;
@@ -253,36 +290,58 @@ impl Upstream {
         };
         let last = self.resolved.load_full();
         let (mut addresses, age_us) = match found.is_empty() {
-            true => (last.addresses.clone(), FAILURE_AGE_US_MAX),
+            true => (last.addresses.to_vec(), FAILURE_AGE_US_MAX),
             false => (found, ADDRESS_AGE_US_MAX),
         };
         let preferred = last.addresses.first();
         addresses.sort_by_key(|address| Some(address) != preferred);
+        let addresses: Arc<[SocketAddr]> = addresses.into();
         let fresh_until = self.clock.now().plus_micros(age_us);
-        self.resolved.store(Arc::new(Resolved { addresses: addresses.clone(), fresh_until }));
+        self.resolved.store(Arc::new(Resolved { addresses: Arc::clone(&addresses), fresh_until }));
         addresses
     }
 
     /// Tries this address first from now on.
     fn prefer(&self, address: SocketAddr) {
-        let mut resolved = Resolved::clone(&self.resolved.load());
-        resolved.addresses.sort_by_key(|other| *other != address);
-        self.resolved.store(Arc::new(resolved));
+        let last = self.resolved.load_full();
+        let mut addresses = last.addresses.to_vec();
+        addresses.sort_by_key(|other| *other != address);
+        let (addresses, fresh_until) = (addresses.into(), last.fresh_until);
+        self.resolved.store(Arc::new(Resolved { addresses, fresh_until }));
     }
 
-    /// Gives a connection back to the pool; only after its answer was read to the end.
-    pub(crate) async fn release(&self, session: HttpSession, peer: &HttpPeer) {
-        let idle = peer.options.idle_timeout;
-        self.connections.here().release_http_session(session, peer, idle).await;
+    /// Keeps a connection for its next call; only after its answer was read to the end.
+    pub(crate) async fn release(&self, session: Box<HttpSession>, place: Place) {
+        match (*session, place) {
+            (HttpSession::H1(mut session), Place::Address(address)) => {
+                session.respect_keepalive();
+                if let Some(stream) = session.reuse().await {
+                    self.connections.keep(stream, address);
+                }
+            }
+            (session, Place::Group(peer)) => {
+                let here = self.connections.here();
+                let released =
+                    here.connector.release_http_session(session, &*peer, Some(IDLE_TIME_MAX));
+                Box::pin(released).await;
+            }
+            // Of HTTP/2 there is always a group.
+            (_, Place::Address(_)) => {}
+        }
     }
 
     /// Ends a call whose answer is not wanted to its end.
-    pub(crate) async fn discard(&self, mut session: HttpSession, peer: &HttpPeer) {
+    pub(crate) async fn discard(&self, mut session: Box<HttpSession>, place: Place) {
         session.shutdown().await;
         // Of HTTP/2 only the stream has ended: the connection serves others.
-        if matches!(session, HttpSession::H2(_)) {
-            self.release(session, peer).await;
+        if matches!(place, Place::Group(_)) {
+            self.release(session, place).await;
         }
+    }
+
+    /// Closes connections that have waited too long for a call; to be called every few seconds.
+    pub(crate) fn close_idle(&self) {
+        self.connections.close_idle();
     }
 
     /// The header of one call.
@@ -339,14 +398,8 @@ impl Upstream {
 }
 
 /// A new connection that will send heads together with bodies; HTTP/2 frames them by itself.
-fn corked(session: HttpSession, peer: &HttpPeer) -> HttpSession {
-    match session {
-        HttpSession::H1(session) => {
-            let stream = Box::new(Corked::new(session.into_inner()));
-            HttpSession::H1(H1Session::new_with_options(stream, peer))
-        }
-        other => other,
-    }
+fn corked(session: H1Session) -> H1Session {
+    H1Session::new(Box::new(Corked::new(session.into_inner())))
 }
 
 /// The header every call shares.
@@ -355,7 +408,7 @@ fn template(
     authority: &str,
     path: &[u8],
 ) -> pingora_error::Result<RequestHeader> {
-    let mut header = RequestHeader::build("POST", path, Some(8))?;
+    let mut header = RequestHeader::build_no_case("POST", path, Some(8))?;
     header.insert_header("host", authority)?;
     header.insert_header("content-type", "application/json")?;
     header.insert_header("accept", "application/json, text/event-stream")?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use events::Frame;
-use spool::Spool;
+use spool::{Rows, Spool};
 use tokio::sync::watch;
 use units::UnixMicros;
 
@@ -138,12 +138,12 @@ impl Committer {
     async fn commit_pending(&mut self) -> Result<(), LakeError> {
         loop {
             let from = self.position().await?;
-            let frames = self.read(from).await?;
-            let Some((last_seq, _)) = frames.last() else {
+            let Rows { frames, next_seq } = self.read(from).await?;
+            let Some(last_seq) = next_seq.and_then(|next| next.checked_sub(1)) else {
                 self.look(from);
                 return Ok(());
             };
-            let (last_seq, is_full) = (*last_seq, frames.len() >= self.options.frames_max);
+            let is_full = last_seq.saturating_sub(from) + 1 >= self.options.frames_max as u64;
             let rows = self.rows(frames);
             if !rows.is_empty() {
                 let count = rows.len() as u64;
@@ -179,15 +179,15 @@ impl Committer {
         Ok(next)
     }
 
-    async fn read(&self, from: u64) -> Result<Vec<(u64, Frame)>, LakeError> {
+    async fn read(&self, from: u64) -> Result<Rows, LakeError> {
         let (spool, max) = (self.spool.clone(), self.options.frames_max.max(1));
         blocking(move || {
-            let frames = spool.read(from, max)?;
-            if !frames.is_empty() {
+            let rows = spool.read_rows(from, max)?;
+            if rows.next_seq.is_some() {
                 // What a power loss could take back must not be numbered in the table.
                 spool.flush()?;
             }
-            Ok(frames)
+            Ok(rows)
         })
         .await
     }
@@ -195,18 +195,15 @@ impl Committer {
     fn rows(&self, frames: Vec<(u64, Frame)>) -> Vec<LakeRow> {
         let (node_id, epoch): (Arc<str>, Arc<str>) =
             (self.spool.node_id().into(), self.spool.epoch().into());
-        frames
-            .into_iter()
-            .filter_map(|(seq, frame)| match frame {
-                Frame::Settled(event, _) => Some(LakeRow {
-                    event: *event,
-                    node_id: Arc::clone(&node_id),
-                    epoch: Arc::clone(&epoch),
-                    seq,
-                }),
-                Frame::Opened(_) => None,
-            })
-            .collect()
+        // Rows are large: a list that grew would copy them several times.
+        let mut rows = Vec::with_capacity(frames.len());
+        for (seq, frame) in frames {
+            if let Frame::Settled(event, _) | Frame::Beside(event, _) = frame {
+                let (node_id, epoch) = (Arc::clone(&node_id), Arc::clone(&epoch));
+                rows.push(LakeRow { event: *event, node_id, epoch, seq });
+            }
+        }
+        rows
     }
 
     fn look(&self, next: u64) {

@@ -2,12 +2,15 @@
 //!
 //! It must never know HTTP, or any database but its own table.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use events::LineKey;
 use tokio::sync::watch;
 use units::Clock;
 
+use crate::claims::Claims;
 use crate::commit::{Append, Commit, Writer};
 use crate::keeper::Keeper;
 use crate::pool::Pool;
@@ -32,6 +35,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     commits: Pool,
     writer: Arc<Writer>,
+    /// Whose row each line of a batch's results is.
+    claims: Arc<Claims>,
     queries: QueryEngine,
     upkeep: Pool,
     keeper: Arc<Keeper>,
@@ -62,11 +67,12 @@ impl Lake {
             .await?;
         let sources = Arc::new(Sources::new(&options.dir, &table, table.log_store())?);
         let writer = Arc::new(Writer::new(Arc::new(Reader::new(table))));
+        let claims = Arc::new(Claims::open(&options.dir)?);
         let queries = QueryEngine::start(options.limits, Arc::clone(&sources))?;
         let upkeep = Pool::start("lake-upkeep", KEEPER_THREADS)?;
         let keeper = Arc::new(Keeper::new(sources)?);
         let committed = watch::Sender::new(0);
-        let inner = Inner { clock, commits, writer, queries, upkeep, keeper, committed };
+        let inner = Inner { clock, commits, writer, claims, queries, upkeep, keeper, committed };
         Ok(Self { inner: Arc::new(inner), pinned: None })
     }
 
@@ -91,7 +97,8 @@ impl Lake {
         Ok(self.tell(done.await?))
     }
 
-    /// [`Lake::commit`] of rows that are not needed afterwards: encoded on the lake's own threads.
+    /// [`Lake::commit`] of rows that are not needed afterwards: encoded on the lake's own threads. Of
+    /// rows that record a line of a batch's results those are left out whose line another row owns.
     pub(crate) async fn commit_owned(
         &self,
         app: &str,
@@ -99,14 +106,25 @@ impl Lake {
         last_seq: u64,
     ) -> Result<Commit, LakeError> {
         let (app, now) = (app.to_owned(), self.inner.clock.now());
-        let writer = Arc::clone(&self.inner.writer);
+        let (writer, claims) = (Arc::clone(&self.inner.writer), Arc::clone(&self.inner.claims));
         let commit = async move {
+            let rows = claims.keep_own(&app, rows).await?;
             let append = Append::encode(&app, &rows, last_seq, now)?;
             drop(rows);
             writer.append(append).await
         };
         let done = self.inner.commits.finish(Box::pin(commit)).await?;
         Ok(self.tell(done))
+    }
+
+    /// The lines of a file or batch of results that are in the table, or are certain to be.
+    ///
+    /// # Errors
+    /// When the claims cannot be read.
+    pub async fn metered_lines(&self, batch: &str) -> Result<HashSet<LineKey>, LakeError> {
+        let (claims, batch) = (Arc::clone(&self.inner.claims), batch.to_owned());
+        let asked = Box::pin(async move { claims.claimed(&batch).await });
+        self.inner.commits.finish(asked).await
     }
 
     /// Wakes whoever waits for commits.

@@ -6,6 +6,7 @@
 
 mod adopt;
 mod checkpoint;
+mod claims;
 mod columns;
 mod commit;
 mod committer;
@@ -67,9 +68,9 @@ pub use query::QueryResult;
 pub use render::Rendering;
 pub use reports::{
     CallTerms, Coverage, DayTotal, Dimension, Freshness, HolderSpend, HourSpend, ModelChange,
-    ModelHolder, ModelUse, ModelUsed, Ranked, RecentSpend, ReportedCost, StatementAdjustment,
-    StatementLine, TeamSpend, Totals, UnpricedEntry, UnpricedModel, UnpricedUse, WhatIfGroup,
-    WhatIfQuery,
+    ModelHolder, ModelUse, ModelUsed, Ranked, RecentSpend, ReportedCost, ReportedInHour,
+    StatementAdjustment, StatementLine, TeamSpend, Totals, UnpricedEntry, UnpricedModel,
+    UnpricedUse, WhatIfGroup, WhatIfQuery,
 };
 pub use requests::{
     RequestAttempt, RequestKind, RequestPayer, RequestRow, RequestUse, RequestsPage, RequestsQuery,

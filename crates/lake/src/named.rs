@@ -77,6 +77,10 @@ queries!(
     MODEL_HOLDERS = "model_holders",
     /// What providers report beside what the book computes.
     DRIFT = "drift",
+    /// The same by hour.
+    REPORTED_HOURS = "reported_hours",
+    /// Requests whose reported and computed cost differ most.
+    DIFFERING_REQUESTS = "differing_requests",
     /// Corrections so far, by the row corrected.
     ADJUSTED_ROWS = "adjusted_rows",
     /// Corrections of a team's statement.
@@ -139,6 +143,8 @@ mod tests {
                 ("scope", text("team")),
                 ("value", text("search")),
                 ("request_id", text("req_1")),
+                ("provider", text("x-ai")),
+                ("model", text("grok-4.6")),
                 ("limit", limit(5)),
                 ("size_1", limit(128_000)),
                 ("size_2", limit(200_000)),

@@ -16,7 +16,7 @@ mod unpriced;
 mod uses;
 mod what_if;
 
-pub use drift::{ReportedCost, StatementAdjustment};
+pub use drift::{ReportedCost, ReportedInHour, StatementAdjustment};
 pub use overview::{Coverage, DayTotal, Totals};
 pub use recent::Freshness;
 pub use series::{HourSpend, RecentSpend};

@@ -1,6 +1,7 @@
 //! Tests over a real table on a real disk.
 
 mod adoption;
+mod claims;
 mod commits;
 mod encoding;
 mod evolving;

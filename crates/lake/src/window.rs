@@ -8,6 +8,8 @@ use crate::query::Params;
 
 /// Length of the shortest rolled-up bucket, microseconds.
 pub(crate) const QUARTER_US: i64 = 15 * 60 * 1_000_000;
+/// An hour, microseconds.
+pub(crate) const HOUR_US: i64 = 60 * 60 * 1_000_000;
 /// A day of UTC, microseconds.
 pub(crate) const DAY_US: i64 = 86_400_000_000;
 

@@ -16,7 +16,7 @@ pub enum OnTight {
     Deny,
 }
 
-/// What happens to a request whose model has no price.
+/// What happens to a request whose model has no price, or that makes a batch, whose cost nothing bounds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnUnpriced {

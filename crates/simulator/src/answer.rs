@@ -9,6 +9,11 @@ use crate::script::{AnswerSize, Script};
 use crate::tokens::Measure;
 use crate::{instance, prose};
 
+/// Times an advisor is asked where nothing forbids it.
+const ADVICE_USUAL: u64 = 2;
+/// Makes advice differ from the answer.
+const ADVICE_SALT: u64 = 0xad71;
+
 /// A complete answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -24,10 +29,23 @@ pub(crate) struct Answer {
     pub(crate) choices: Vec<Choice>,
     /// What it uses when produced to its end.
     pub(crate) usage: Quantities,
+    /// What a further model was asked meanwhile, billed on that model.
+    pub(crate) advice: Vec<Advice>,
     /// Whether usage is told at all.
     pub(crate) tells_usage: bool,
     /// Whether a stream's client asked for its usage.
     pub(crate) wants_usage: bool,
+}
+
+/// One piece of advice.
+#[derive(Debug)]
+pub(crate) struct Advice {
+    /// The model that gave it.
+    pub(crate) model: String,
+    /// What it says.
+    pub(crate) text: String,
+    /// What it used; it is no request of its own.
+    pub(crate) usage: Quantities,
 }
 
 /// One of the answers to a request.
@@ -117,9 +135,26 @@ pub(crate) fn compose(
         tier: ask.tier,
         choices,
         usage,
+        advice: advise(ask, around),
         tells_usage: !around.script.no_usage,
         wants_usage: ask.wants_usage,
     }
+}
+
+/// What the advisor says each time it is asked: most often twice, about all it can read by then.
+fn advise(ask: &Ask, around: &Circumstances<'_>) -> Vec<Advice> {
+    let Some(advisor) = &ask.advisor else { return Vec::new() };
+    let mut dice = Dice::new(mix(mix(around.seed, ask.prompt.hash()), ADVICE_SALT));
+    let mut read = ask.prompt.tokens();
+    let advise = |_| {
+        let words = dice.between(8, 40).min(advisor.tokens_max.unwrap_or(u64::MAX));
+        let text = prose::words(&mut dice, words);
+        let output_tokens = Measure::Words.count(&text);
+        let usage = Quantities { input_tokens: read, output_tokens, ..Quantities::default() };
+        read += output_tokens;
+        Advice { model: advisor.model.clone(), text, usage }
+    };
+    (0..advisor.uses_max.unwrap_or(ADVICE_USUAL).min(ADVICE_USUAL)).map(advise).collect()
 }
 
 impl Part {

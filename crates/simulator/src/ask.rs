@@ -20,12 +20,25 @@ pub(crate) struct Ask {
     pub(crate) wish: Wish,
     /// Whether the model thinks first.
     pub(crate) thinking: Thinking,
+    /// The model that advises the answering one.
+    pub(crate) advisor: Option<Advisor>,
     /// Service tier told in the answer.
     pub(crate) tier: &'static str,
     /// The answer is streamed.
     pub(crate) is_stream: bool,
     /// A stream ends with its usage, where the dialect leaves that to the client.
     pub(crate) wants_usage: bool,
+}
+
+/// A further model that the answering one asks, and is billed for.
+#[derive(Debug, Clone)]
+pub(crate) struct Advisor {
+    /// Its name.
+    pub(crate) model: String,
+    /// Most times it is asked.
+    pub(crate) uses_max: Option<u64>,
+    /// Most output tokens of each piece of advice.
+    pub(crate) tokens_max: Option<u64>,
 }
 
 /// What bounds an answer.

@@ -109,7 +109,8 @@ impl Bill {
         self.models.values().copied().sum()
     }
 
-    /// The billed request whose answer or header carried this id.
+    /// The billed request whose answer or header carried this id; what it was billed on further models
+    /// follows it under the same ids.
     pub fn request(&self, id: &str) -> Option<&BilledRequest> {
         self.requests.iter().find(|request| request.id == id || request.request_id == id)
     }

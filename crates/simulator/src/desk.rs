@@ -11,6 +11,7 @@ use crate::beats::Produced;
 use crate::bill::{BilledRequest, Ledger};
 use crate::dice::scramble;
 use crate::fault::Faults;
+use crate::kept::Kept;
 use crate::prefix::PrefixCache;
 use crate::rate::RateLimits;
 
@@ -27,6 +28,8 @@ pub(crate) struct Desk {
     pub(crate) limits: RateLimits,
     /// The prompt cache.
     pub(crate) prefixes: PrefixCache,
+    /// Files and batches.
+    pub(crate) kept: Kept,
     served: AtomicU64,
     stopping: watch::Receiver<bool>,
 }
@@ -39,6 +42,7 @@ impl Desk {
             faults: Faults::default(),
             limits: RateLimits::default(),
             prefixes: PrefixCache::default(),
+            kept: Kept::default(),
             served: AtomicU64::new(0),
             options,
             stopping,
@@ -102,13 +106,21 @@ pub(crate) struct Account<'a> {
 pub(crate) struct Charge {
     desk: Arc<Desk>,
     owed: Option<BilledRequest>,
+    /// What is owed on further models, whatever becomes of the answer.
+    beside: Vec<BilledRequest>,
     said_tokens: u64,
 }
 
 impl Charge {
     /// A charge to be settled on `desk`; `owed` holds the input and no output yet.
     pub(crate) fn new(desk: Arc<Desk>, owed: BilledRequest) -> Self {
-        Self { desk, owed: Some(owed), said_tokens: 0 }
+        Self { desk, owed: Some(owed), beside: Vec::new(), said_tokens: 0 }
+    }
+
+    /// The same with what is owed on further models.
+    pub(crate) fn with(mut self, beside: Vec<BilledRequest>) -> Self {
+        self.beside = beside;
+        self
     }
 
     /// Adds output.
@@ -130,6 +142,9 @@ impl Charge {
             let produced = owed.quantities.output_tokens;
             owed.quantities.output_tokens = produced.max(self.said_tokens);
             self.desk.ledger.add(BilledRequest { is_complete, ..owed });
+            for beside in self.beside.drain(..) {
+                self.desk.ledger.add(BilledRequest { is_complete, ..beside });
+            }
         }
     }
 }

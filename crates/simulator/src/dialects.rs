@@ -2,6 +2,7 @@
 //! is below this file.
 
 pub(crate) mod anthropic;
+pub(crate) mod batches;
 pub(crate) mod bedrock;
 pub(crate) mod cohere;
 mod content;

@@ -25,6 +25,7 @@ mod dice;
 mod error;
 mod fault;
 mod instance;
+mod kept;
 mod options;
 mod prefix;
 mod prompt;

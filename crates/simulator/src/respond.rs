@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use crate::answer::{self, Answer, Circumstances};
+use crate::answer::{self, Advice, Answer, Circumstances};
 use crate::ask::Ask;
 use crate::beats::Beats;
 use crate::bill::{BilledRequest, Quantities};
@@ -164,6 +164,9 @@ fn fulfil<W: Wire>(desk: &Arc<Desk>, admitted: Admitted) -> Response {
 fn tell<W: Wire>(desk: &Arc<Desk>, answer: &Answer, script: &Script) -> Response {
     let is_complete = script.cut_after.is_none();
     desk.ledger.add(BilledRequest { is_complete, ..owed::<W>(answer, answer.usage) });
+    for beside in owed_beside::<W>(answer) {
+        desk.ledger.add(BilledRequest { is_complete, ..beside });
+    }
     let whole = W::reply(answer);
     if is_complete {
         return respond(200, JSON, whole);
@@ -183,6 +186,7 @@ fn play<W: Wire>(desk: &Arc<Desk>, answer: Answer, script: Script) -> Response {
     }
     let so_far = Quantities { output_tokens: 0, reasoning_tokens: 0, ..answer.usage };
     let charge = Charge::new(Arc::clone(desk), owed::<W>(&answer, so_far));
+    let charge = charge.with(owed_beside::<W>(&answer));
     let beats = Beats::of(&answer, W::STEP_TOKENS);
     let desk = Arc::clone(desk);
     let reel = Reel { desk, answer, beats, events, charge, script, sent: 0, is_over: false };
@@ -199,6 +203,15 @@ fn owed<W: Wire>(answer: &Answer, quantities: Quantities) -> BilledRequest {
         is_complete: false,
         quantities,
     }
+}
+
+/// What is owed on further models.
+fn owed_beside<W: Wire>(answer: &Answer) -> Vec<BilledRequest> {
+    let owed = |advice: &Advice| BilledRequest {
+        model: advice.model.clone(),
+        ..owed::<W>(answer, advice.usage)
+    };
+    answer.advice.iter().map(owed).collect()
 }
 
 /// A response of this status, type and body.

@@ -3,7 +3,7 @@
 //! A frame's number is not in it: it is the segment's first number plus its place.
 
 use events::{ErrorClass, UsageSource};
-use events::{Frame, Intent, Settlement, UsageEvent};
+use events::{Frame, Intent, OPENED_LAYOUTS, Settlement, UsageEvent};
 use serde::Serialize;
 
 /// Bytes before a frame's content.
@@ -25,6 +25,12 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, postcard::Error
 /// The value of a frame's content, whose checksum is known to be right.
 pub(crate) fn decode(content: &[u8]) -> Result<Frame, postcard::Error> {
     postcard::from_bytes(content)
+}
+
+/// Whether it is a frame that opens an attempt, as far as its first bytes tell.
+pub(crate) fn is_opened(content: &[u8]) -> bool {
+    postcard::take_from_bytes::<u32>(content)
+        .is_ok_and(|(layout, _)| OPENED_LAYOUTS.contains(&layout))
 }
 
 /// Length and checksum from a frame's first eight bytes.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::vec::IntoIter;
 
 use events::{Frame, Intent, Settlement, UsageEvent};
-use units::RequestId;
+use units::{RequestId, Usd};
 
 use crate::SpoolError;
 use crate::frame::{self, PREFIX_BYTES, interrupted};
@@ -113,7 +113,16 @@ impl Recovered {
                     self.open.insert(intent.attempt(), (seq, *intent));
                 }
                 Some((seq, Frame::Settled(event, settlements))) => {
-                    self.open.remove(&(event.ids.request_id, event.ids.attempt));
+                    self.open.remove(&event.attempt());
+                    let event = *event;
+                    let recovered = RecoveredEvent { seq, event, settlements, is_orphan: false };
+                    return Ok(Some(recovered));
+                }
+                Some((seq, Frame::Beside(event, settlements))) => {
+                    // Its attempt is still to settle; should it not, it is an orphan at what is left.
+                    if let Some((_, intent)) = self.open.get_mut(&event.attempt()) {
+                        intent.account(event.cost.billed.unwrap_or(Usd::ZERO));
+                    }
                     let event = *event;
                     let recovered = RecoveredEvent { seq, event, settlements, is_orphan: false };
                     return Ok(Some(recovered));

@@ -9,22 +9,32 @@ use events::{Frame, Intent, Settlement, UsageEvent};
 use crate::frame::interrupted;
 use crate::log::Log;
 use crate::spool::{Handle, Shared};
-use crate::trim::{FRAME_BYTES_MIN, SETTLEMENTS_MAX, encode_within};
+use crate::trim::{FRAME_BYTES_MIN, Fitted, SETTLEMENTS_MAX, encode_within};
 use crate::{SpoolError, Sync};
 
 /// How much longer than its intent a settled event may be before its tags are dropped: the names
 /// and ids the provider's answer adds.
 const GROWTH_BYTES: u64 = 4096;
 
-/// Room for one attempt: for the frame that opens it and the one that settles it. Every way out
-/// accounts for it: [`Slot::settle`], or a drop, which releases a slot that was never opened and
-/// settles an opened one as interrupted, at what it held.
+/// Most records of other models an attempt may leave beside its own, each of which takes the room of
+/// one more frame while the attempt is under way.
+pub const BESIDE_MAX: u8 = 3;
+
+/// A record and what it charges.
+pub type Record = (UsageEvent, Vec<Settlement>);
+
+/// Room for one attempt: for the frame that opens it, the one that settles it, and those beside it
+/// that were asked for ([`Slot::beside`]). Every way out accounts for it: [`Slot::settle`], or a drop,
+/// which releases a slot that was never opened and settles an opened one as interrupted, at what it
+/// held.
 #[derive(Debug)]
 pub struct Slot {
     handle: Arc<Handle>,
     id: u64,
     /// Largest frame, bytes.
     frame_bytes: u64,
+    /// Records of other models there is to be room for.
+    beside: u8,
     /// Bytes set aside for what is still to be written.
     held: u64,
     stage: Stage,
@@ -40,23 +50,37 @@ enum Stage {
 impl Slot {
     /// A slot for which two frames of the largest size are held.
     pub(crate) fn new(handle: Arc<Handle>, id: u64, frame_bytes: u64) -> Self {
-        Self { handle, id, frame_bytes, held: 2 * frame_bytes, stage: Stage::Reserved }
+        Self { handle, id, frame_bytes, beside: 0, held: 2 * frame_bytes, stage: Stage::Reserved }
+    }
+
+    /// Asks for room for records of further models, [`BESIDE_MAX`] at most. It is taken when the slot
+    /// is opened; from then on asking changes nothing.
+    pub fn beside(&mut self, records: u8) {
+        if matches!(self.stage, Stage::Reserved) {
+            self.beside = records.min(BESIDE_MAX);
+        }
+    }
+
+    /// How many records of further models there is room for.
+    pub const fn room_beside(&self) -> u8 {
+        self.beside
     }
 
     /// Records that an attempt is about to be sent, and what is held for it. May be called again
     /// to raise what is held: the last intent counts. On an error nothing is recorded and the
     /// attempt must not be sent.
-    pub fn open(&mut self, intent: &Intent) -> Result<(), SpoolError> {
+    pub fn open(&mut self, intent: Intent) -> Result<(), SpoolError> {
         if intent.held.len() > SETTLEMENTS_MAX {
             let reason = format!("{} budgets, at most {SETTLEMENTS_MAX}", intent.held.len());
             return Err(SpoolError::TooLarge(reason));
         }
         let shared = self.handle.shared();
-        let mut frame = Frame::Opened(Box::new(intent.clone()));
+        let mut frame = Frame::Opened(Box::new(intent));
         let fitted =
             encode_within(&mut frame, in_memory(self.frame_bytes)).map_err(SpoolError::TooLarge)?;
         let length = fitted.bytes.len() as u64;
         let keep = (length + GROWTH_BYTES).clamp(u64::from(FRAME_BYTES_MIN), self.frame_bytes);
+        let keep = keep * (u64::from(self.beside) + 1);
 
         let mut log = shared.log();
         let missing = (length + keep).saturating_sub(self.held);
@@ -82,36 +106,53 @@ impl Slot {
     ///
     /// At most [`SETTLEMENTS_MAX`] settlements; an event larger than its slot loses its tags and is
     /// marked with the tag [`TRIMMED_TAG`](crate::TRIMMED_TAG).
-    pub fn settle(mut self, event: UsageEvent, settlements: Vec<Settlement>) -> u64 {
-        self.write_settled(event, settlements)
+    pub fn settle(self, event: UsageEvent, settlements: Vec<Settlement>) -> u64 {
+        self.settle_with(Vec::new(), event, settlements)
     }
 
-    fn write_settled(&mut self, event: UsageEvent, mut settlements: Vec<Settlement>) -> u64 {
-        let request_id = event.ids.request_id;
-        if settlements.len() > SETTLEMENTS_MAX {
-            let dropped = settlements.len() - SETTLEMENTS_MAX;
-            tracing::error!(%request_id, dropped, "an attempt is charged to too many budgets");
-            settlements.truncate(SETTLEMENTS_MAX);
+    /// The same with records of what the attempt used on other models, which get the numbers before
+    /// it. At most as many as there was room asked for before it was opened: any further one is given
+    /// up with an error in the log.
+    pub fn settle_with(
+        mut self,
+        beside: Vec<Record>,
+        event: UsageEvent,
+        settlements: Vec<Settlement>,
+    ) -> u64 {
+        self.write_settled(beside, (event, settlements))
+    }
+
+    fn write_settled(&mut self, mut beside: Vec<Record>, settled: Record) -> u64 {
+        let request_id = settled.0.ids.request_id;
+        if beside.len() > usize::from(self.beside) {
+            let given_up = beside.len() - usize::from(self.beside);
+            tracing::error!(%request_id, given_up, "an attempt has records without room");
+            beside.truncate(usize::from(self.beside));
         }
         self.stage = Stage::Settled;
         let shared = self.handle.shared();
-        let limit = in_memory(self.held.min(self.frame_bytes));
-        let fitted = encode_within(&mut Frame::Settled(Box::new(event), settlements), limit);
+        // Each frame has an equal share of what is held.
+        let share = self.held / (u64::from(self.beside) + 1);
+        let limit = in_memory(share.min(self.frame_bytes));
+        let beside: Vec<_> = beside
+            .into_iter()
+            .map(bounded)
+            .map(|(event, charges)| {
+                encode_within(&mut Frame::Beside(Box::new(event), charges), limit)
+            })
+            .collect();
+        let (event, charges) = bounded(settled);
+        let fitted = encode_within(&mut Frame::Settled(Box::new(event), charges), limit);
 
         let mut log = shared.log();
-        let (seq, error) = match fitted {
-            Ok(fitted) => {
-                log.stats.0.trimmed += u64::from(fitted.is_trimmed);
-                let (seq, error) = log.append(fitted.bytes, self.held);
-                (seq, error.map(|error| error.to_string()))
-            }
-            // Texts are cut and lists bounded, so that this is out of reach.
-            Err(reason) => {
-                log.stats.0.write_errors += 1;
-                log.release(self.held);
-                (log.next_seq(), Some(reason))
-            }
-        };
+        let mut error = None;
+        for fitted in beside {
+            self.held -= share;
+            error = error.or(append(&mut log, fitted, share).1);
+        }
+        // Last, so that what a kill cuts off is accounted for by the intent.
+        let (seq, own) = append(&mut log, fitted, self.held);
+        let error = error.or(own);
         self.leave(&mut log);
         shared.wake_threads(&mut log);
         drop(log);
@@ -141,8 +182,36 @@ impl Drop for Slot {
                 let (request_id, attempt) = intent.attempt();
                 tracing::error!(%request_id, attempt, "an opened slot was dropped unsettled");
                 let (event, settlements) = interrupted(*intent);
-                self.write_settled(event, settlements);
+                self.write_settled(Vec::new(), (event, settlements));
             }
+        }
+    }
+}
+
+/// A record that charges no more budgets than a frame holds.
+fn bounded((event, mut charges): Record) -> Record {
+    if charges.len() > SETTLEMENTS_MAX {
+        let request_id = event.ids.request_id;
+        let dropped = charges.len() - SETTLEMENTS_MAX;
+        tracing::error!(%request_id, dropped, "an attempt is charged to too many budgets");
+        charges.truncate(SETTLEMENTS_MAX);
+    }
+    (event, charges)
+}
+
+/// Appends a frame in the room held for it; its number, and what went wrong.
+fn append(log: &mut Log, fitted: Result<Fitted, String>, held: u64) -> (u64, Option<String>) {
+    match fitted {
+        Ok(fitted) => {
+            log.stats.0.trimmed += u64::from(fitted.is_trimmed);
+            let (seq, error) = log.append(fitted.bytes, held);
+            (seq, error.map(|error| error.to_string()))
+        }
+        // Texts are cut and lists bounded, so that this is out of reach.
+        Err(reason) => {
+            log.stats.0.write_errors += 1;
+            log.release(held);
+            (log.next_seq(), Some(reason))
         }
     }
 }

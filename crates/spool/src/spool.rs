@@ -10,7 +10,7 @@ use events::Frame;
 use crate::disk::{Disk, DiskFile};
 use crate::epoch::EpochDir;
 use crate::log::{Log, Shape};
-use crate::read::Cursor;
+use crate::read::{Cursor, Rows, Wanted};
 use crate::segment::{Spare, file_name};
 use crate::sync::Durable;
 use crate::{FullReason, Slot, SpoolError, SpoolOptions, SpoolStats, Sync};
@@ -83,7 +83,15 @@ impl Spool {
     /// survive a power loss yet: [`Spool::flush`] between reading and committing elsewhere, or else
     /// recovery could number what follows differently from what was committed.
     pub fn read(&self, from_seq: u64, max: usize) -> Result<Vec<(u64, Frame)>, SpoolError> {
-        self.handle.shared().read(from_seq, max)
+        Ok(self.handle.shared().read(from_seq, max, Wanted::All)?.frames)
+    }
+
+    /// The same of the frames that are rows: those that only open an attempt are passed over, and count.
+    ///
+    /// # Errors
+    /// As [`Spool::read`].
+    pub fn read_rows(&self, from_seq: u64, max: usize) -> Result<Rows, SpoolError> {
+        self.handle.shared().read(from_seq, max, Wanted::Rows)
     }
 
     /// The number the next frame gets; frames count from 0 within the epoch.

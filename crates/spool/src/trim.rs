@@ -42,7 +42,7 @@ pub(crate) fn encode_within(frame: &mut Frame, limit: usize) -> Result<Fitted, S
         is_trimmed = true;
         match frame {
             Frame::Opened(intent) => trim(&mut intent.event),
-            Frame::Settled(event, _) => trim(event),
+            Frame::Settled(event, _) | Frame::Beside(event, _) => trim(event),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! and stopped in the order that loses nothing.
 
 mod alerting;
+mod batches;
 mod board;
 pub mod console;
 mod console_half;

@@ -1,6 +1,6 @@
 //! The sentences of a Slack message. Every value from outside goes through [`code`] or [`escape`].
 
-use finops::{Evidence, IncidentFigures, Rule, largest_remainder};
+use finops::{Evidence, IncidentFigures, Remedy, Rule, drift_per_mille, largest_remainder};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use units::{BillingZone, UnixMicros};
@@ -18,6 +18,10 @@ pub(super) fn title(notice: &Notice) -> String {
     match &notice.figures.evidence {
         Evidence::Budget { name, .. } => format!("budget {}", clean(name, 60)),
         Evidence::Unpriced { model, .. } => format!("no price for {}", clean(model, 60)),
+        Evidence::ReportedCost { model, .. } => {
+            let model = model.as_deref().unwrap_or("calls without a model");
+            format!("reported cost of {}", clean(model, 60))
+        }
         _ => {
             let whom = whom(&notice.subject);
             let mut letters = whom.chars();
@@ -28,19 +32,31 @@ pub(super) fn title(notice: &Notice) -> String {
     }
 }
 
-/// How far the actual amount lies from the typical one: `+$3.17 in 5 minutes (+10,500 %)`.
+/// How far the actual amount lies from the typical one: `+$3.17 in 5 minutes (+10,500 %)`; or the reported
+/// one from the computed one: `+$1.87 (+2.4 %)`.
 pub(super) fn change(notice: &Notice) -> Option<String> {
     let IncidentFigures { evidence, actual, expected, .. } = &notice.figures;
+    if let Evidence::ReportedCost { reported, computed, .. } = evidence {
+        return Some(drift(*reported, *computed));
+    }
     let (Evidence::Spend { window_s, .. }, Some(expected)) = (evidence, expected) else {
         return None;
     };
     let change = finops::Change::between(expected.typical, *actual);
-    let share = change.per_mille.map(|share| {
-        let sign = if share < 0 { "" } else { "+" };
-        format!(" ({sign}{})", percent(share))
-    });
-    let share = share.unwrap_or_default();
+    let share = change.per_mille.map(bracketed).unwrap_or_default();
     Some(format!("{} in {}{share}", signed(change.difference), span(*window_s)))
+}
+
+/// How far a reported cost lies from the computed one: `+$1.87 (+2.4 %)`.
+fn drift(reported: units::Usd, computed: units::Usd) -> String {
+    let share = drift_per_mille(reported, computed).and_then(|share| i64::try_from(share).ok());
+    format!("{}{}", signed(reported - computed), share.map(bracketed).unwrap_or_default())
+}
+
+/// A change in thousandths as it follows an amount: ` (+2.4 %)`.
+fn bracketed(share: i64) -> String {
+    let sign = if share < 0 { "" } else { "+" };
+    format!(" ({sign}{})", percent(share))
 }
 
 /// The figures side by side.
@@ -67,6 +83,13 @@ pub(super) fn fields(notice: &Notice, zone: &BillingZone) -> Vec<Value> {
         Evidence::Unpriced { calls, tokens, .. } => {
             add("Calls", grouped(&calls.to_string()));
             add("Tokens", grouped(&tokens.to_string()));
+        }
+        Evidence::ReportedCost { reported, computed, calls, from, .. } => {
+            add("The provider reports", dollars(*reported));
+            add("By the price book", dollars(*computed));
+            add("Difference", drift(*reported, *computed));
+            let calls = grouped(&calls.to_string());
+            add("Rests on", format!("{calls} calls since {}", time(*from, zone)));
         }
         Evidence::Stall { for_ms, limit_ms, .. } => {
             add("Standing still", format!("{} s", for_ms / 1_000));
@@ -140,6 +163,14 @@ pub(super) fn action(notice: &Notice, zone: &BillingZone) -> Option<String> {
             time(*window_end, zone)
         )
     })
+}
+
+/// What to do about it, with the commands.
+pub(super) fn remedy(notice: &Notice) -> Option<String> {
+    let remedy = Remedy::of(&notice.figures)?;
+    // Their words are plain, so that nothing in them is markup, and they are short.
+    let commands: Vec<String> = remedy.commands.iter().map(|one| format!("`{one}`")).collect();
+    Some(format!("*What to do*\n{}\n{}", remedy.advice, commands.join("\n")))
 }
 
 /// Requests that show it.

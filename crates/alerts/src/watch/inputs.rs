@@ -3,7 +3,9 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use finops::{BudgetUse, DriverBy, Gauge, HourPoint, LineChange, Moved, Span, Unpriced};
+use finops::{
+    BudgetUse, DriverBy, Gauge, HourPoint, LineChange, Moved, ReportedHour, Span, Unpriced,
+};
 use units::{UnixMicros, Usd};
 
 use crate::AlertsError;
@@ -24,6 +26,17 @@ pub struct TeamAmount {
     pub team: Option<String>,
     /// Billed cost, USD.
     pub cost: Usd,
+}
+
+/// What a provider named for the calls of one model in an hour, beside what they cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelHour {
+    /// The provider; `None` where the usage has none.
+    pub provider: Option<String>,
+    /// The model as sent to it.
+    pub model: Option<String>,
+    /// The hour and its figures.
+    pub point: ReportedHour,
 }
 
 /// A team's cost in two windows, by what it is made of.
@@ -53,6 +66,19 @@ pub trait Inputs: Send + Sync + fmt::Debug {
 
     /// What must move, and how far it lags.
     async fn gauges(&self) -> Result<Vec<Gauge>, AlertsError>;
+
+    /// What providers named beside what was computed, in each hour of UTC that the span touches; hours in
+    /// which none did are left out.
+    async fn reported(&self, span: Span) -> Result<Vec<ModelHour>, AlertsError>;
+
+    /// Ids of the requests of a model at a provider whose reported cost lies furthest from the computed
+    /// one, in a span, at most three.
+    async fn differing(
+        &self,
+        provider: Option<&str>,
+        model: Option<&str>,
+        span: Span,
+    ) -> Result<Vec<String>, AlertsError>;
 
     /// A team's cost in two spans, by what it is made of.
     async fn breakdown(

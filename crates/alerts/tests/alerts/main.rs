@@ -1,6 +1,7 @@
 //! Alerts against a real store, a real lake and a receiver over real HTTP.
 //!
-//! `delivery` covers the worker, `watching` incidents and who is told of them, `slack` the message,
+//! `delivery` covers the worker, `watching` incidents and who is told of them, `reported` those of costs a
+//! provider names, `slack` the message,
 //! `demonstration` the planted runaway of the demonstration's history.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
@@ -9,6 +10,7 @@
 mod delivery;
 mod demonstration;
 mod past;
+mod reported;
 mod setting;
 mod slack;
 mod watching;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use alerts::{AlertsError, Breakdown, Inputs, TeamAmount, TeamHour};
+use alerts::{AlertsError, Breakdown, Inputs, ModelHour, TeamAmount, TeamHour};
 use async_trait::async_trait;
 use events::{UsageEvent, UsageSource};
 use finops::{BudgetUse, DriverBy, Gauge, HourPoint, LineChange, Moved, Span, Unpriced, Use};
@@ -47,6 +47,10 @@ pub(crate) struct Past {
     pub(crate) budgets: Mutex<Vec<BudgetUse>>,
     pub(crate) gauges: Mutex<Vec<Gauge>>,
     pub(crate) is_lake_away: Mutex<bool>,
+    /// What providers named, by hour and model.
+    pub(crate) reported: Mutex<Vec<ModelHour>>,
+    /// How many hours of it were asked for so far.
+    pub(crate) reported_hours_read: Mutex<i64>,
 }
 
 impl Past {
@@ -169,6 +173,27 @@ impl Inputs for Past {
 
     async fn gauges(&self) -> Result<Vec<Gauge>, AlertsError> {
         Ok(self.gauges.lock().unwrap().clone())
+    }
+
+    async fn reported(&self, span: Span) -> Result<Vec<ModelHour>, AlertsError> {
+        self.within(span)?;
+        *self.reported_hours_read.lock().unwrap() += span.to.micros_since(span.from) / HOUR_US;
+        let mut hours = self.reported.lock().unwrap().clone();
+        hours.retain(|one| (span.from..span.to).contains(&one.point.hour));
+        Ok(hours)
+    }
+
+    async fn differing(
+        &self,
+        provider: Option<&str>,
+        model: Option<&str>,
+        span: Span,
+    ) -> Result<Vec<String>, AlertsError> {
+        let mut hours = self.reported(span).await?;
+        hours.retain(|one| one.provider.as_deref() == provider && one.model.as_deref() == model);
+        let id = |one: &ModelHour| u128::from(one.point.hour.get().unsigned_abs());
+        let ids = hours.iter().rev().map(|one| units::RequestId::from_u128(id(one)).to_string());
+        Ok(ids.take(3).collect())
     }
 
     async fn breakdown(

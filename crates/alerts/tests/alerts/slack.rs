@@ -111,18 +111,42 @@ async fn hostile_values_neither_mention_nor_link_nor_break_the_message() {
     let client = reqwest::Client::new();
     for value in values {
         for turn in [Turn::Opened, Turn::Resolved] {
-            let notice = Notice { turn, ..notice(value) };
-            let message =
-                render_slack(&notice, &Links::new("https://t.example"), &BillingZone::UTC);
-            let text = message.to_string();
-            assert!(text.chars().count() < 10_000, "{} characters", text.chars().count());
-            for hostile in ["<!", "<@", "<https://evil", "<script", "\u{202e}", "\u{0}"] {
-                assert!(!text.contains(hostile), "{hostile} in {text}");
+            for notice in [notice(value), drift(value)] {
+                let notice = Notice { turn, ..notice };
+                let message =
+                    render_slack(&notice, &Links::new("https://t.example"), &BillingZone::UTC);
+                let text = message.to_string();
+                assert!(text.chars().count() < 10_000, "{} characters", text.chars().count());
+                for hostile in ["<!", "<@", "<https://evil", "<script", "\u{202e}", "\u{0}"] {
+                    assert!(!text.contains(hostile), "{hostile} in {text}");
+                }
+                let posted =
+                    client.post(sink.slack_url().expose()).json(&message).send().await.unwrap();
+                assert_eq!(posted.status(), 200, "{text}");
             }
-            let posted =
-                client.post(sink.slack_url().expose()).json(&message).send().await.unwrap();
-            assert_eq!(posted.status(), 200, "{text}");
         }
+    }
+}
+
+/// A reported cost that differs, of a model and provider as given.
+fn drift(value: &str) -> Notice {
+    let evidence = Evidence::ReportedCost {
+        provider: Some(value.to_owned()),
+        model: Some(value.to_owned()),
+        reported: usd("102.4"),
+        computed: usd("100"),
+        calls: 1_042,
+        from: NOW,
+    };
+    let figures = IncidentFigures::new(evidence, usd("102.4"), NOW);
+    let subject = format!("model:{value}/{value}");
+    Notice {
+        rule: Rule::CostDrift,
+        key: format!("cost_drift/{subject}/up"),
+        headline: alerts::headline(Rule::CostDrift, &subject, &figures),
+        subject,
+        figures,
+        ..notice(value)
     }
 }
 

@@ -120,7 +120,8 @@ impl Log {
 impl IncidentRow {
     fn of(state: &ConsoleState, incident: &Incident) -> Self {
         let (now, moments) = (state.now(), state.moments());
-        let since = incident.first_seen;
+        let told = Told::of(incident);
+        let since = told.since(incident);
         Self {
             link: format!("/alerts/{}", incident.id),
             severity: incident.severity.as_str(),
@@ -128,7 +129,7 @@ impl IncidentRow {
             rule: rule_title(&incident.kind),
             subject: incident.subject.clone(),
             headline: incident.headline.clone(),
-            impact: Told::of(incident).impact().map(Money),
+            impact: told.impact().map(Money),
             since: moments.stamp(since),
             age: moments::ago(since, now),
             state: state_words(state, incident),
@@ -153,6 +154,7 @@ fn rule_title(kind: &str) -> String {
         "team_spend" => "Unusual spend",
         "burn_rate" => "Runaway spend",
         "unpriced_model" => "Model without a price",
+        "cost_drift" => "Reported cost differs",
         "stalled" => "Standing still",
         other => other,
     };

@@ -113,7 +113,7 @@ impl Head {
         let cost = Cost::total(attempts.iter().map(|attempt| &attempt.event.cost));
         let lasted = event.times.ended_us.micros_since(event.times.received_us);
         let model = event.model.resolved.as_deref().unwrap_or(&event.model.asked);
-        let is_sent = |event: &UsageEvent| event.ids.attempt > 0 && !event.cost.is_correction();
+        let is_sent = |event: &UsageEvent| event.ids.attempt > 0 && is_own(event);
         let sent = attempts.iter().filter(|attempt| is_sent(&attempt.event)).count();
         Self {
             cost: cost.map(ExactMoney),
@@ -126,6 +126,11 @@ impl Head {
             saved: event.cache.saved.map(ExactMoney),
         }
     }
+}
+
+/// Whether a row is an attempt's own: no correction, and of no further model that was billed for it.
+fn is_own(event: &UsageEvent) -> bool {
+    !event.cost.is_correction() && event.decision.caused().is_none()
 }
 
 fn payer(event: &UsageEvent) -> Vec<(&'static str, Option<Clipped>)> {
@@ -161,7 +166,7 @@ fn times(attempts: &[Attempt]) -> Result<String, askama::Error> {
     let after = |at: units::UnixMicros| u64::try_from(at.micros_since(start)).unwrap_or(0);
     let mut stretches = Vec::new();
     let mut began = 0;
-    for attempt in attempts.iter().filter(|attempt| !attempt.event.cost.is_correction()) {
+    for attempt in attempts.iter().filter(|attempt| is_own(&attempt.event)) {
         let (number, times) = (attempt.event.ids.attempt, &attempt.event.times);
         let ended = after(times.ended_us).max(began);
         let named = |what: &str| match number {

@@ -32,6 +32,8 @@ pub(crate) const RUNAWAY: u128 = 11;
 pub(crate) const THRESHOLD: u128 = 12;
 /// A stall of nobody's team, over, with figures this release cannot read.
 pub(crate) const STALL: u128 = 13;
+/// A reported cost that differs, of nobody's team, open.
+pub(crate) const DRIFT: u128 = 14;
 /// The delivery that died.
 pub(crate) const DEAD: u128 = 21;
 
@@ -45,6 +47,7 @@ pub(crate) fn alerts() -> MemoryAlerts {
             incident(RUNAWAY, ("burn_rate", Severity::Critical), Some("search"), runaway()),
             incident(THRESHOLD, ("budget_spent", Severity::Warning), Some("growth"), threshold()),
             stall,
+            drift(),
         ]),
         deliveries: vec![
             delivery(20, Some(RUNAWAY), DeliveryState::Sent),
@@ -127,6 +130,29 @@ fn runaway() -> Value {
         ..IncidentFigures::new(evidence, usd("121.104501000007"), NOW)
     };
     serde_json::to_value(figures).unwrap()
+}
+
+fn drift() -> Incident {
+    let evidence = Evidence::ReportedCost {
+        provider: Some("labs".to_owned()),
+        model: Some("acme-large".to_owned()),
+        reported: usd("102.5"),
+        computed: usd("100"),
+        calls: 1_042,
+        from: NOW.plus_micros(-11 * 24 * 60 * MINUTE_US),
+    };
+    let figures = IncidentFigures {
+        impact: usd("2.5"),
+        since: NOW.plus_micros(-11 * 24 * 60 * MINUTE_US),
+        sample_requests: vec![RequestId::from_u128(1).to_string()],
+        ..IncidentFigures::new(evidence, usd("102.5"), NOW)
+    };
+    let figures = serde_json::to_value(figures).unwrap();
+    Incident {
+        subject: "model:labs/acme-large".to_owned(),
+        headline: "labs reports 2.4 % more for acme-large than the price book has".to_owned(),
+        ..incident(DRIFT, ("cost_drift", Severity::Warning), None, figures)
+    }
 }
 
 fn threshold() -> Value {

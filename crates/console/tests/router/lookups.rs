@@ -5,7 +5,7 @@ use units::{DeliveryId, IncidentId, RequestId};
 
 use crate::browser::{PUBLIC_URL, SESSION};
 use crate::exploring::console;
-use crate::incidents::{DEAD, RUNAWAY, STALL, THRESHOLD};
+use crate::incidents::{DEAD, DRIFT, RUNAWAY, STALL, THRESHOLD};
 use crate::usage::{self, FAILED_OVER};
 
 fn request(bits: u128) -> String {
@@ -77,7 +77,7 @@ async fn hostile_tags_are_text_and_long_ones_are_clipped() {
 #[tokio::test]
 async fn what_is_another_team_s_is_not_found() {
     let (browser, alerts) = console(usage::usage());
-    let theirs = [request(FAILED_OVER), incident(RUNAWAY), incident(STALL)];
+    let theirs = [request(FAILED_OVER), incident(RUNAWAY), incident(STALL), incident(DRIFT)];
     for address in theirs.iter().map(String::as_str).chain(["/requests/req_x", "/alerts/inc_x"]) {
         let answer = browser.open_with(address, "growth-admin").await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{address}");
@@ -113,6 +113,34 @@ async fn an_incident_s_effects_add_up_and_lead_to_its_requests() {
     assert_eq!(volume + mix + price, change);
     assert!(page.body.contains(&format!("href=\"{}\"", request(1))), "{}", page.body);
     assert!(!page.body.contains("hooks.example.test") && !page.body.contains("<script>"));
+}
+
+#[tokio::test]
+async fn an_incident_of_a_reported_cost_says_what_differs_and_what_to_do() {
+    let (browser, _) = console(usage::usage());
+    let page = browser.open(&incident(DRIFT)).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    for shown in [
+        "Reported cost differs",
+        "<bdi>$102.50</bdi>",
+        "<bdi>$100.00</bdi>",
+        "<bdi>$2.50 (+2.4%)</bdi>",
+        "1,042 since 11 Nov 2026",
+        "<dt>Since</dt><dd><time datetime=\"2026-11-11T",
+        "href=\"/prices/drift\"",
+        "<code>tollgate price show acme-large --provider labs</code>",
+        "tollgate price rerate --provider labs --model acme-large --from 2026-11-11",
+        "f=provider&#38;op=is&#38;v=labs&#38;f=model&#38;op=is&#38;v=acme-large",
+        "from=2026-11-11",
+        &format!("href=\"{}\"", request(1)),
+    ] {
+        assert!(page.body.contains(shown), "{shown}\n{}", page.body);
+    }
+    let list = browser.open("/alerts").await.body;
+    assert!(
+        list.contains("Reported cost differs") && list.contains("<data value=\"2.50\">"),
+        "{list}"
+    );
 }
 
 #[tokio::test]

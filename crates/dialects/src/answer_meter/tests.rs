@@ -189,3 +189,57 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_error_in_a_stream_is_told_and_whether_anything_came_before_it() {
+    for (events, status, has_begun) in [
+        ("data: {\"error\":{\"message\":\"m\",\"type\":\"rate_limit_error\"}}\n\n", 429, false),
+        (
+            ": hello\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"m\"}}\n\n",
+            503,
+            false,
+        ),
+        (
+            "data: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"m\",\"param\":null}\n\n",
+            500,
+            false,
+        ),
+        (
+            "data: {\"type\":\"response.created\",\"response\":{\"error\":null}}\n\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"m\"}}}\n\n",
+            429,
+            true,
+        ),
+        (
+            "data: {\"choices\":[]}\n\ndata: {\"error\":\"m\"}\n\ndata: {\"error\":{\"code\":400}}\n\n",
+            500,
+            true,
+        ),
+    ] {
+        for size in [1, 7, events.len()] {
+            let mut meter = AnswerMeter::new(Dialect::OpenaiChat, None, EVENTS);
+            for chunk in events.as_bytes().chunks(size) {
+                meter.push(&Bytes::copy_from_slice(chunk));
+            }
+            let told = meter.failed().map(|error| error.status);
+            assert_eq!((told, meter.has_begun()), (Some(status), has_begun), "{events}");
+        }
+    }
+    let mut meter = AnswerMeter::new(Dialect::OpenaiChat, None, EVENTS);
+    meter.push(&Bytes::from_static(b"data: {\"usage\":{\"prompt_tokens\":1},\"error\":null}\n\n"));
+    assert_eq!((meter.failed(), meter.has_begun()), (None, true));
+}
+
+#[test]
+fn what_an_unfinished_event_holds_can_be_counted_and_let_go() {
+    let mut meter = AnswerMeter::new(Dialect::OpenaiChat, None, EVENTS);
+    meter.push(&Bytes::from_static(b"data: {\"model\":\"m\",\"usage\":{\"prompt_tokens\":1}}\n\n"));
+    let piece = Bytes::from(vec![b'x'; 1 << 20]);
+    for pieces in 1..=4 {
+        meter.push(&piece);
+        assert!(meter.held_bytes() >= pieces << 20);
+    }
+    assert!(meter.facts().usage.is_some());
+    meter.stop();
+    assert_eq!((meter.held_bytes(), meter.facts().usage), (0, None));
+    assert_eq!(meter.facts().model.as_deref(), Some("m"));
+}

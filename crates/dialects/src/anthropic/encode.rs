@@ -8,9 +8,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use units::UnixMicros;
 
+use super::citations::CitationBody;
 use super::seal::seal;
 use super::usage_body::UsageBody;
-use crate::chat::{ChatReply, OutputPart};
+use crate::chat::{ChatReply, OutputPart, chars};
 use crate::json::append;
 use crate::models::ModelEntry;
 use crate::reply::{Facts, ReplyContext};
@@ -43,10 +44,23 @@ pub(super) struct Message<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Block<'a> {
-    Text { text: &'a str },
-    Thinking { thinking: &'a str, signature: &'a str },
-    RedactedThinking { data: Cow<'a, str> },
-    ToolUse { id: &'a str, name: &'a str, input: &'a RawValue },
+    Text {
+        text: &'a str,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        citations: Vec<CitationBody<'a>>,
+    },
+    Thinking {
+        thinking: &'a str,
+        signature: &'a str,
+    },
+    RedactedThinking {
+        data: Cow<'a, str>,
+    },
+    ToolUse {
+        id: &'a str,
+        name: &'a str,
+        input: &'a RawValue,
+    },
 }
 
 impl<'a> Message<'a> {
@@ -69,8 +83,20 @@ impl<'a> Message<'a> {
 /// The body of a plain answer.
 pub(super) fn reply(reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext) -> Vec<u8> {
     let mut message = Message::begun(facts, context);
+    let mut said = 0;
     for part in &reply.parts {
-        blocks(part, &mut message.content);
+        if let OutputPart::Text(text) = part {
+            // A block names its sources as a whole: those of what begins in it.
+            let length = chars(text);
+            let cited = reply.citations.iter().filter(|c| c.span.within(said, length).is_some());
+            let citations = cited.map(CitationBody::new).collect();
+            said += length;
+            if !text.is_empty() {
+                message.content.push(Block::Text { text, citations });
+            }
+        } else {
+            blocks(part, &mut message.content);
+        }
     }
     let calls = reply.parts.iter().any(|part| matches!(part, OutputPart::ToolCall { .. }));
     message.stop_reason = Some(stop_reason(facts, calls));
@@ -81,8 +107,8 @@ pub(super) fn reply(reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext
 
 fn blocks<'r>(part: &'r OutputPart<'_>, out: &mut Vec<Block<'r>>) {
     match part {
-        OutputPart::Text(text) if text.is_empty() => {}
-        OutputPart::Text(text) => out.push(Block::Text { text }),
+        // Told with its sources.
+        OutputPart::Text(_) => {}
         OutputPart::Thinking { text, signature } => {
             let signature = signature.as_deref().unwrap_or_default();
             out.push(Block::Thinking { thinking: text, signature });
@@ -202,8 +228,12 @@ mod tests {
         };
         let context =
             ReplyContext { model_shown: Some("claude-x".into()), ..ReplyContext::unpriced() };
-        let body: Value =
-            serde_json::from_slice(&reply(&ChatReply { parts }, &facts, &context)).unwrap();
+        let body: Value = serde_json::from_slice(&reply(
+            &ChatReply { parts, ..ChatReply::default() },
+            &facts,
+            &context,
+        ))
+        .unwrap();
         assert_eq!(
             body,
             json!({"id": "x1", "type": "message", "role": "assistant", "model": "claude-x",

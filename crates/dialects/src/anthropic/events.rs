@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::calls::{Call, Nesting, Queue};
+use super::citations::CitationBody;
 use super::encode::{Message, stop_reason};
 use super::seal::seal;
 use super::usage_body::Counts;
-use crate::chat::StreamEvent;
+use crate::chat::{Citation, StreamEvent};
 use crate::json::{append, text_of};
 use crate::reply::{Facts, ReplyContext};
 use crate::wire::StreamEncoder;
@@ -116,6 +117,19 @@ impl BlockEncoder {
         self.delta(("text_delta", "text"), text, out);
     }
 
+    /// A source of the open text. Behind the end of its block there is nothing to tell it with.
+    fn citation(&self, citation: &Citation, out: &mut Vec<u8>) {
+        if !matches!(self.open, Some(Open::Text)) {
+            return;
+        }
+        let event = format!(
+            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":{},\"delta\":{{\"type\":\"citations_delta\",\"citation\":{}}}}}\n\n",
+            self.next.saturating_sub(1),
+            text_of(&CitationBody::new(citation))
+        );
+        out.extend_from_slice(event.as_bytes());
+    }
+
     /// The block for more reasoning: a signature ends the one it signs.
     fn thinking(&mut self, is_signature: bool, out: &mut Vec<u8>) {
         self.end_calls(out);
@@ -207,6 +221,7 @@ impl StreamEncoder for BlockEncoder {
         self.begin(facts, out);
         match step {
             StreamEvent::Text(text) => self.text(text, out),
+            StreamEvent::Citation(citation) => self.citation(citation, out),
             StreamEvent::Thinking(text) => {
                 self.thinking(false, out);
                 self.delta(("thinking_delta", "thinking"), text, out);

@@ -4,8 +4,9 @@ use events::FinishReason;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::citations;
 use super::usage::Tally;
-use crate::chat::{ChatReply, OutputPart};
+use crate::chat::{ChatReply, OutputPart, Span, chars};
 use crate::error::{UpstreamError, decode as decode_error};
 use crate::json::{List, Object, Text};
 use crate::reply::{Facts, ReplyError};
@@ -39,6 +40,8 @@ pub(super) struct BlockBody<'a> {
     #[serde(borrow)]
     pub(super) text: Option<Text<'a>>,
     #[serde(borrow)]
+    pub(super) citations: Option<&'a RawValue>,
+    #[serde(borrow)]
     pub(super) thinking: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) signature: Option<Text<'a>>,
@@ -70,8 +73,17 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
         Tally::default().report(usage.get(), facts);
     }
     let mut parts = Vec::with_capacity(content.0.len());
+    let (mut cited, mut said) = (Vec::new(), 0);
     for raw in content.0 {
-        parts.extend(block(raw)?.and_then(part));
+        let Some(block) = block(raw)? else { continue };
+        let sources = block.citations;
+        let part = part(block);
+        if let Some(OutputPart::Text(text)) = &part {
+            let span = Span::new(said, said + chars(text));
+            cited.extend(citations::read_all(sources, span));
+            said = span.end;
+        }
+        parts.extend(part);
     }
     for part in &parts {
         match part {
@@ -83,7 +95,7 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
             OutputPart::RedactedThinking(_) => {}
         }
     }
-    Ok(ChatReply { parts })
+    Ok(ChatReply { parts, citations: cited })
 }
 
 /// A block; `None` for a kind this crate has no word for whose members are of other types.

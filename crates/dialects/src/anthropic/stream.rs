@@ -5,15 +5,16 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::citations;
 use super::reply::{BlockBody, error, note_stop};
 use super::usage::Tally;
-use crate::chat::StreamEvent;
+use crate::chat::{CITATIONS_MAX, Citation, Span, StreamEvent, chars_told};
 use crate::error::StreamError;
 use crate::json::Text;
 use crate::reply::Facts;
 use crate::request::without_position;
 use crate::sse::Event;
-use crate::wire::{StreamDecoder, text};
+use crate::wire::{StreamDecoder, event_text, text};
 
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -52,6 +53,8 @@ struct DeltaBody<'a> {
     #[serde(borrow)]
     partial_json: Option<Text<'a>>,
     #[serde(borrow)]
+    citation: Option<&'a RawValue>,
+    #[serde(borrow)]
     stop_reason: Option<Text<'a>>,
 }
 
@@ -61,6 +64,11 @@ pub(super) struct MessageDecoder {
     tally: Tally,
     call: Option<OpenCall>,
     calls: u32,
+    /// Characters of text told, and where the open block begins.
+    said: usize,
+    base: usize,
+    /// Sources of the open block, which tells them before or behind its text.
+    cited: Vec<Citation>,
 }
 
 /// A call of a tool whose arguments are arriving.
@@ -79,6 +87,8 @@ impl MessageDecoder {
         steps: &mut Vec<StreamEvent<'e>>,
     ) {
         self.call = None;
+        self.base = self.said;
+        self.cited = citations::read_all(block.citations, Span::default());
         match block.kind.as_str() {
             "text" => text(block.text, facts, steps, StreamEvent::Text),
             "thinking" => text(block.thinking, facts, steps, StreamEvent::Thinking),
@@ -122,7 +132,11 @@ impl MessageDecoder {
                 let wrap = |json| StreamEvent::ToolArguments { index, json };
                 text(Some(piece), facts, steps, wrap);
             }
-            // Citations and what may come.
+            "citations_delta" if self.cited.len() < CITATIONS_MAX => {
+                let citation = delta.citation.and_then(|raw| citations::read(raw, Span::default()));
+                self.cited.extend(citation);
+            }
+            // What may come.
             _ => {}
         }
     }
@@ -134,6 +148,10 @@ impl MessageDecoder {
             let json = Cow::Owned(call.whole);
             steps.push(StreamEvent::ToolArguments { index: call.index, json });
         }
+        // The whole block is what rests on its sources.
+        let span = Span::new(self.base, self.said);
+        let cited = std::mem::take(&mut self.cited).into_iter();
+        steps.extend(cited.map(|c| StreamEvent::Citation(Box::new(Citation { span, ..c }))));
     }
 
     fn message_start(&mut self, message: MessageBody<'_>, facts: &mut Facts) {
@@ -159,7 +177,7 @@ impl StreamDecoder for MessageDecoder {
             return Ok(());
         }
         let garbage = |what: &str| StreamError::Garbage(what.to_owned());
-        let json = std::str::from_utf8(data).map_err(|_| garbage("an event is not UTF-8"))?;
+        let json = event_text(data)?;
         let body: Body<'e> =
             serde_json::from_str(json).map_err(|e| garbage(&without_position(&e)))?;
         match body.kind.as_str() {
@@ -192,6 +210,7 @@ impl StreamDecoder for MessageDecoder {
             // Kinds to come are no reason to end an answer.
             _ => {}
         }
+        self.said += chars_told(steps);
         Ok(())
     }
 }

@@ -5,8 +5,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::blob::opened;
+use super::citations;
 use super::usage::Terms;
-use crate::chat::{ChatReply, OutputPart};
+use crate::chat::{ChatReply, OutputPart, Span, chars_of};
 use crate::json::{List, Object, Text};
 use crate::reply::{Facts, ReplyError};
 use crate::request::without_position;
@@ -85,11 +86,13 @@ struct ReasoningText<'a> {
     signature: Option<Text<'a>>,
 }
 
-/// Text with what it rests on; the text is what is carried.
+/// Text with what it rests on.
 #[derive(Deserialize)]
 struct CitedBody<'a> {
     #[serde(borrow, default)]
     content: List<CitedText<'a>>,
+    #[serde(borrow)]
+    citations: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -115,8 +118,15 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
     };
     facts.usage = terms.read();
     let mut parts = Vec::with_capacity(message.content.0.len());
+    let (mut cited, mut said) = (Vec::new(), 0);
     for block in message.content.0 {
+        let sources = block.citations_content.as_ref().and_then(|cited| cited.citations);
+        let base = parts.len();
         read(block, &mut parts);
+        // The whole block is what rests on its sources.
+        let span = Span::new(said, said + chars_of(parts.get(base..).unwrap_or_default()));
+        cited.extend(citations::read_all(sources, span));
+        said = span.end;
     }
     for part in &parts {
         match part {
@@ -128,7 +138,7 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
             OutputPart::RedactedThinking(_) => {}
         }
     }
-    Ok(ChatReply { parts })
+    Ok(ChatReply { parts, citations: cited })
 }
 
 fn read<'a>(block: BlockBody<'a>, parts: &mut Vec<OutputPart<'a>>) {

@@ -6,15 +6,16 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::blob::opened;
+use super::citations;
 use super::reply::{is_own, note_model, note_stop};
 use super::usage::Terms;
-use crate::chat::StreamEvent;
+use crate::chat::{CITATIONS_MAX, Citation, Span, StreamEvent, chars_told};
 use crate::error::StreamError;
 use crate::json::Text;
 use crate::reply::Facts;
 use crate::request::without_position;
 use crate::sse::Event;
-use crate::wire::{StreamDecoder, text};
+use crate::wire::{StreamDecoder, event_text, text};
 
 /// Calls that may be open at once.
 const OPEN_MAX: usize = 1_000;
@@ -68,6 +69,8 @@ struct DeltaBody<'a> {
     tool_use: Option<InputBody<'a>>,
     #[serde(borrow)]
     reasoning_content: Option<ReasoningBody<'a>>,
+    #[serde(borrow)]
+    citation: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +95,11 @@ struct ReasoningBody<'a> {
 pub(super) struct ConverseDecoder {
     open: Vec<OpenCall>,
     calls: u32,
+    /// Characters of text told, and where the open block begins.
+    said: usize,
+    base: usize,
+    /// Sources of the open block.
+    cited: Vec<Citation>,
     has_stopped: bool,
     is_done: bool,
 }
@@ -135,6 +143,8 @@ impl ConverseDecoder {
         steps: &mut Vec<StreamEvent<'e>>,
     ) {
         text(delta.text, facts, steps, StreamEvent::Text);
+        let citation = delta.citation.filter(|_| self.cited.len() < CITATIONS_MAX);
+        self.cited.extend(citation.and_then(|raw| citations::read(raw, Span::default())));
         if let Some(input) = delta.tool_use.and_then(|call| call.input)
             && let Some(call) = self.open.iter_mut().find(|call| call.block == block)
         {
@@ -152,6 +162,11 @@ impl ConverseDecoder {
 
     /// A call that got no arguments has none, which is an empty object.
     fn block_stop(&mut self, block: u64, facts: &mut Facts, steps: &mut Vec<StreamEvent<'_>>) {
+        // The whole block is what rests on its sources.
+        let span = Span::new(self.base, self.said);
+        self.base = self.said;
+        let cited = std::mem::take(&mut self.cited).into_iter();
+        steps.extend(cited.map(|c| StreamEvent::Citation(Box::new(Citation { span, ..c }))));
         let Some(at) = self.open.iter().position(|call| call.block == block) else { return };
         let call = self.open.swap_remove(at);
         if !call.has_pieces {
@@ -190,8 +205,7 @@ impl StreamDecoder for ConverseDecoder {
         if !is_known {
             return Ok(());
         }
-        let json =
-            std::str::from_utf8(&event.data).map_err(|_| garbage("an event is not UTF-8"))?;
+        let json = event_text(&event.data)?;
         let mut body: Body<'e> =
             serde_json::from_str(json).map_err(|e| garbage(&without_position(&e)))?;
         let block = body.content_block_index;
@@ -219,6 +233,7 @@ impl StreamDecoder for ConverseDecoder {
                 self.done(steps);
             }
         }
+        self.said += chars_told(steps);
         Ok(())
     }
 

@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 
+use super::Citation;
+
 /// One complete answer. Usage and the reason it ended travel in the facts beside it.
 #[derive(Debug, Default)]
 pub(crate) struct ChatReply<'a> {
     /// What it says, in order.
     pub(crate) parts: Vec<OutputPart<'a>>,
+    /// What its text rests on, in the order it was told.
+    pub(crate) citations: Vec<Citation>,
 }
 
 /// One part of an answer.

@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 
+use super::Citation;
+
 /// One step of a streamed answer. Id, model, usage and the reason it ended travel in the facts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StreamEvent<'a> {
     /// More text.
     Text(Cow<'a, str>),
+    /// What text told before rests on.
+    Citation(Box<Citation>),
     /// More reasoning.
     Thinking(Cow<'a, str>),
     /// The provider's signature over the reasoning since the last signature.

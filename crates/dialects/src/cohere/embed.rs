@@ -19,7 +19,8 @@ const PURPOSE: &str = "search_document";
 
 /// Texts to embed.
 pub(crate) struct Texts<'a> {
-    pub(crate) model: &'a str,
+    /// `None` where the path names it.
+    pub(crate) model: Option<&'a str>,
     pub(crate) inputs: &'a [String],
     /// What the vectors are for, in the words of the vendor who speaks of a `task_type`.
     pub(crate) task: Option<&'a str>,
@@ -28,7 +29,8 @@ pub(crate) struct Texts<'a> {
 
 #[derive(Serialize)]
 struct RequestBody<'a> {
-    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
     texts: &'a [String],
     input_type: &'a str,
     embedding_types: [&'a str; 1],

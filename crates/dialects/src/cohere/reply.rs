@@ -4,8 +4,8 @@ use events::FinishReason;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::usage;
-use crate::chat::{ChatReply, OutputPart};
+use super::{citations, usage};
+use crate::chat::{ChatReply, OutputPart, chars_of};
 use crate::error::decode as decode_error;
 use crate::json::{List, Text};
 use crate::reply::{Facts, ReplyError};
@@ -32,6 +32,8 @@ struct MessageBody<'a> {
     tool_plan: Option<Text<'a>>,
     #[serde(borrow)]
     tool_calls: Option<List<CallBody<'a>>>,
+    #[serde(borrow)]
+    citations: Option<&'a RawValue>,
 }
 
 /// One block, or the beginning of one.
@@ -84,7 +86,13 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
     };
     // What the model means to do with the tools is reasoning shown.
     parts.extend(think(message.tool_plan));
+    // Where each block begins in the text.
+    let (mut bases, mut counted) = (Vec::<usize>::new(), 0);
     for block in message.content.unwrap_or_default().0 {
+        bases.push(
+            bases.last().copied().unwrap_or(0) + chars_of(parts.get(counted..).unwrap_or_default()),
+        );
+        counted = parts.len();
         parts.extend(think(block.thinking));
         let text = block.text.map(|text| text.0).filter(|text| !text.is_empty());
         parts.extend(text.map(OutputPart::Text));
@@ -109,7 +117,8 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
             OutputPart::RedactedThinking(_) => {}
         }
     }
-    Ok(ChatReply { parts })
+    let citations = citations::read_all(message.citations, &bases);
+    Ok(ChatReply { parts, citations })
 }
 
 /// Notes why the model stopped.

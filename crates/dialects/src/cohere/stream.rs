@@ -6,14 +6,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::reply::{BlockBody, CallBody, note_finish};
-use super::usage;
-use crate::chat::StreamEvent;
+use super::{citations, usage};
+use crate::chat::{StreamEvent, chars_told};
 use crate::error::{StreamError, UpstreamError, from_member};
 use crate::json::Text;
 use crate::reply::Facts;
 use crate::request::without_position;
 use crate::sse::Event;
-use crate::wire::{StreamDecoder, text};
+use crate::wire::{StreamDecoder, event_text, text};
 
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -49,13 +49,22 @@ struct StepBody<'a> {
     tool_plan: Option<Text<'a>>,
     #[serde(borrow)]
     tool_calls: Option<&'a RawValue>,
+    #[serde(borrow)]
+    citations: Option<&'a RawValue>,
 }
+
+/// Blocks of content whose beginnings are kept; answers have two.
+const BLOCKS_MAX: usize = 1_024;
 
 /// One stream. Calls come one after the other, so that only the open one is remembered.
 #[derive(Default)]
 pub(super) struct ChatDecoder {
     calls: u32,
     open: Option<OpenCall>,
+    /// Characters of text told.
+    said: usize,
+    /// Where each block of the content begins in it, at most [`BLOCKS_MAX`].
+    bases: Vec<usize>,
 }
 
 /// A call whose arguments are arriving.
@@ -75,7 +84,15 @@ impl ChatDecoder {
         let garbage = |error: &serde_json::Error| StreamError::Garbage(without_position(error));
         let step: StepBody<'e> = serde_json::from_str(message).map_err(|e| garbage(&e))?;
         match kind {
+            "citation-start" => {
+                let told = step.citations.map_or("", RawValue::get);
+                let cited = citations::read(told, &self.bases).into_iter();
+                steps.extend(cited.map(|citation| StreamEvent::Citation(Box::new(citation))));
+            }
             "content-start" | "content-delta" => {
+                if kind == "content-start" && self.bases.len() < BLOCKS_MAX {
+                    self.bases.push(self.said);
+                }
                 // Some content-starts tell an empty list.
                 let content = step.content.filter(|raw| raw.get().starts_with('{'));
                 let Some(raw) = content else { return Ok(()) };
@@ -162,7 +179,7 @@ impl StreamDecoder for ChatDecoder {
             return Ok(());
         }
         let garbage = |what: &str| StreamError::Garbage(what.to_owned());
-        let json = std::str::from_utf8(data).map_err(|_| garbage("an event is not UTF-8"))?;
+        let json = event_text(data)?;
         let body: Body<'e> =
             serde_json::from_str(json).map_err(|e| garbage(&without_position(&e)))?;
         let kind = body.kind.as_ref().map(Text::as_str);
@@ -173,7 +190,7 @@ impl StreamDecoder for ChatDecoder {
             (
                 Some(
                     kind @ ("content-start" | "content-delta" | "tool-plan-delta"
-                    | "tool-call-start" | "tool-call-delta"),
+                    | "tool-call-start" | "tool-call-delta" | "citation-start"),
                 ),
                 Some(delta),
             ) => {
@@ -188,9 +205,10 @@ impl StreamDecoder for ChatDecoder {
                 let error: UpstreamError = from_member(500, words.get());
                 return Err(error.into());
             }
-            // Citations, ends of contents, and kinds to come are no reason to end an answer.
+            // Ends of contents and of citations, and kinds to come are no reason to end an answer.
             _ => {}
         }
+        self.said += chars_told(steps);
         Ok(())
     }
 }

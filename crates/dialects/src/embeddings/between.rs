@@ -6,12 +6,13 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use events::Dialect;
+use events::{Dialect, Meters};
 use serde::Serialize;
 
 use super::{
     EmbeddingsPeek, embeddings_path, encode_embeddings, has_embeddings, transcode_embeddings,
 };
+use crate::bedrock::embed as bedrock;
 use crate::cohere::embed as cohere;
 use crate::gemini::{
     EmbedRequest, decode_embed_request, decode_vectors, embed_path, encode_embed_reply,
@@ -20,7 +21,7 @@ use crate::gemini::{
 use crate::json::{Object, append, plain_text, text_of, whole};
 use crate::own::{OWN_FIELDS, with_cost};
 use crate::path::Verb;
-use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
+use crate::reply::{Facts, Reply, ReplyContext, ReplyError, Usage};
 use crate::request::{Encoded, Losses, Peek, RequestError, Target, utf8};
 use crate::tokens::estimate_text_tokens;
 use crate::vectors::{VectorFormat, told};
@@ -43,6 +44,8 @@ pub struct VectorsAsked<'a> {
     pub model: &'a str,
     /// Input tokens, an estimate told where the provider counts none.
     pub estimated_tokens: u64,
+    /// What the headers of the answer count, where they do ([`crate::meters_of_headers`]).
+    pub counted: Option<Meters>,
 }
 
 impl VectorShape {
@@ -53,6 +56,26 @@ impl VectorShape {
             VectorShape::Contents(_) => matches!(dialect, Dialect::GeminiGenerate),
         }
     }
+
+    /// The client's words for what may not be carried.
+    const fn words(self) -> Words {
+        match self {
+            VectorShape::List(_) => {
+                Words { texts: "input", task: "input_type", dimensions: "dimensions" }
+            }
+            VectorShape::Contents(_) => {
+                Words { texts: "requests", task: "taskType", dimensions: "outputDimensionality" }
+            }
+        }
+    }
+}
+
+/// What a client calls the parts of its request.
+#[derive(Debug, Clone, Copy)]
+struct Words {
+    texts: &'static str,
+    task: &'static str,
+    dimensions: &'static str,
 }
 
 /// Reads what routing needs of a request whose path names the model and the operation.
@@ -91,14 +114,11 @@ pub fn encode_vectors(
         VectorShape::List(_) => texts(body, &mut losses)?,
         VectorShape::Contents(verb) => decode_embed_request(verb, body)?,
     };
-    let of_task = match shape {
-        VectorShape::List(_) => "input_type",
-        VectorShape::Contents(_) => "taskType",
-    };
+    let words = shape.words();
     let body = match target.dialect {
         Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             if request.task.is_some() {
-                losses.lose(of_task, "it embeds for every use alike")?;
+                losses.lose(words.task, "it embeds for every use alike")?;
             }
             request.to_embeddings(target.model)
         }
@@ -106,8 +126,9 @@ pub fn encode_vectors(
             request.task = request.task.map(|task| task_type(&task).into_owned());
             encode_contents(&request, target.model)?
         }
-        Dialect::CohereChat => to_cohere(&request, target.model, of_task, &mut losses)?,
-        Dialect::AnthropicMessages | Dialect::BedrockConverse => {
+        Dialect::CohereChat => to_cohere(&request, Some(target.model), words, &mut losses)?,
+        Dialect::BedrockConverse => to_bedrock(request, target.model, words, &mut losses)?,
+        Dialect::AnthropicMessages => {
             let why = format!("a provider that speaks {} is asked for no vectors", target.dialect);
             return Err(RequestError::unsupported("model", why));
         }
@@ -116,18 +137,50 @@ pub fn encode_vectors(
     Ok(Encoded { body: body.into(), dropped, headers: Vec::new(), max_output_tokens: None })
 }
 
+/// One cloud serves models of several makers, each in its maker's words.
+fn to_bedrock(
+    mut request: EmbedRequest,
+    model: &str,
+    words: Words,
+    losses: &mut Losses,
+) -> Result<Bytes, RequestError> {
+    let (has_dimensions, is_cohere) = match bedrock::family(model) {
+        Some(bedrock::Family::Cohere { has_dimensions }) => (has_dimensions, true),
+        Some(bedrock::Family::Titan { has_dimensions }) => (has_dimensions, false),
+        None => {
+            let why = "it is not known there as one that embeds texts";
+            return Err(RequestError::unsupported("model", why));
+        }
+    };
+    if request.dimensions.is_some() && !has_dimensions {
+        losses.lose(words.dimensions, "its vectors have one length")?;
+        request.dimensions = None;
+    }
+    if is_cohere {
+        return to_cohere(&request, None, words, losses);
+    }
+    let [text] = request.inputs.as_slice() else {
+        let why = "it embeds one text a request: send each in a request of its own";
+        return Err(RequestError::unsupported(words.texts, why));
+    };
+    if request.task.is_some() {
+        losses.lose(words.task, "it embeds for every use alike")?;
+    }
+    Ok(bedrock::encode_text(text, request.dimensions))
+}
+
 fn to_cohere(
     request: &EmbedRequest,
-    model: &str,
-    of_task: &str,
+    model: Option<&str>,
+    words: Words,
     losses: &mut Losses,
 ) -> Result<Bytes, RequestError> {
     if request.inputs.len() > cohere::INPUTS_MAX {
         let why = format!("it embeds at most {} texts at once", cohere::INPUTS_MAX);
-        return Err(RequestError::unsupported("input", why));
+        return Err(RequestError::unsupported(words.texts, why));
     }
     if cohere::purpose(request.task.as_deref()).is_none() {
-        losses.lose(of_task, "it does not embed for this use")?;
+        losses.lose(words.task, "it does not embed for this use")?;
     }
     Ok(cohere::encode(&cohere::Texts {
         model,
@@ -187,6 +240,7 @@ pub fn vectors_path(shape: VectorShape, dialect: Dialect, model: &str) -> Cow<'s
             embed_path(Verb::BatchEmbedContents, model)
         }
         (Dialect::CohereChat, _) => Cow::Owned(cohere::PATH.to_owned()),
+        (Dialect::BedrockConverse, _) => bedrock::invoke_path(model),
         _ => Cow::Owned(embeddings_path().to_owned()),
     }
 }
@@ -218,10 +272,14 @@ pub fn transcode_vectors(
             facts = list.facts;
             read_vectors(&list.body).ok_or_else(|| garbage("its vectors are no numbers"))?
         }
-        Dialect::AnthropicMessages | Dialect::BedrockConverse => {
-            return Err(garbage("this dialect tells no vectors"));
-        }
+        Dialect::BedrockConverse => match bedrock::family(asked.model) {
+            Some(bedrock::Family::Titan { .. }) => vec![bedrock::decode_vector(text, &mut facts)?],
+            Some(bedrock::Family::Cohere { .. }) | None => cohere::decode(text, &mut facts)?,
+        },
+        Dialect::AnthropicMessages => return Err(garbage("this dialect tells no vectors")),
     };
+    let counted = asked.counted.map(|meters| Usage { meters, ..Usage::default() });
+    facts.usage = facts.usage.or(counted);
     let body = match shape {
         VectorShape::Contents(_) if from == Dialect::GeminiGenerate => body.clone(),
         VectorShape::Contents(verb) => encode_embed_reply(verb, &vectors),

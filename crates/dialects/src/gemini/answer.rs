@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{finish, signature, usage};
+use super::{finish, grounding, signature, usage};
+use crate::chat::Citation;
 use crate::json::{List, Text};
 use crate::own::label;
 use crate::reply::Facts;
@@ -165,6 +166,21 @@ impl<'a> CandidateBody<'a> {
     fn parts(&self) -> &[PartBody<'a>] {
         let parts = self.content.as_ref().and_then(|content| content.parts.as_ref());
         parts.map_or(&[], |list| &list.0)
+    }
+
+    /// The text of each part, empty for what is no text of the answer.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let is_said = |part: &&PartBody<'_>| part.thought != Some(true);
+        let text = |part: &PartBody<'_>| Some(part.text.as_ref()?.as_str().to_owned());
+        self.parts()
+            .iter()
+            .map(|p| Some(p).filter(is_said).and_then(text).unwrap_or_default())
+            .collect()
+    }
+
+    /// What it rests on, where `texts` are the parts of the whole answer.
+    pub(super) fn citations(&self, texts: &[String]) -> Vec<Citation> {
+        self.grounding_metadata.map(|raw| grounding::read(raw.get(), texts)).unwrap_or_default()
     }
 
     /// What is said, in order; `calls` is the number of calls said before.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::answer::{Progress, Response, Said};
+use super::answer::{CandidateBody, Progress, Response, Said};
 use super::error;
 use crate::chat::{ChatReply, OutputPart};
 use crate::reply::{Facts, ReplyError};
@@ -33,6 +33,8 @@ pub(super) fn read<'a>(
 pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'a>, ReplyError> {
     let response = read(json, &mut Progress::default(), facts)?;
     let candidate = response.candidates.unwrap_or_default().0.into_iter().next();
+    let cite = |candidate: &CandidateBody<'_>| candidate.citations(&candidate.texts());
+    let citations = candidate.as_ref().map(cite).unwrap_or_default();
     let mut parts: Vec<OutputPart<'a>> = Vec::new();
     for said in candidate.map(|candidate| candidate.said(0)).unwrap_or_default() {
         match said {
@@ -55,7 +57,7 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
             }),
         }
     }
-    Ok(ChatReply { parts })
+    Ok(ChatReply { parts, citations })
 }
 
 #[cfg(test)]

@@ -3,18 +3,23 @@
 
 use super::answer::{Progress, Response, Said};
 use super::error;
-use crate::chat::StreamEvent;
+use super::grounding::TEXT_BYTES_MAX;
+use crate::chat::{Citation, StreamEvent};
 use crate::error::StreamError;
 use crate::reply::Facts;
 use crate::request::without_position;
 use crate::sse::Event;
-use crate::wire::StreamDecoder;
+use crate::wire::{StreamDecoder, event_text};
 
 /// One stream.
 #[derive(Default)]
 pub(super) struct ResponseDecoder {
     progress: Progress,
     has_told_finish: bool,
+    /// The text so far, which sources are told by bytes of; at most [`TEXT_BYTES_MAX`].
+    texts: [String; 1],
+    /// The latest telling of the sources, which replaces the one before.
+    cited: Vec<Citation>,
 }
 
 /// What an event holds; `None` for one without data.
@@ -26,7 +31,7 @@ pub(super) fn read<'e>(
         return Ok(None);
     }
     let garbage = |what: &str| StreamError::Garbage(what.to_owned());
-    let json = std::str::from_utf8(data).map_err(|_| garbage("an event is not UTF-8"))?;
+    let json = event_text(data)?;
     let response: Response<'e> =
         serde_json::from_str(json).map_err(|e| garbage(&without_position(&e)))?;
     if let Some(member) = response.error {
@@ -50,6 +55,17 @@ impl StreamDecoder for ResponseDecoder {
         self.progress.note(&response, facts);
         // One answer is all a translated request asks for.
         let candidate = response.candidates.unwrap_or_default().0.into_iter().next();
+        if let Some(candidate) = &candidate {
+            let [kept] = &mut self.texts;
+            for text in candidate.texts() {
+                let room = TEXT_BYTES_MAX.saturating_sub(kept.len());
+                kept.push_str(&text[..text.floor_char_boundary(room)]);
+            }
+            let cited = candidate.citations(&self.texts);
+            if !cited.is_empty() {
+                self.cited = cited;
+            }
+        }
         for said in candidate.map(|candidate| candidate.said(index)).unwrap_or_default() {
             match said {
                 Said::Text(text) => steps.push(StreamEvent::Text(text)),
@@ -66,6 +82,8 @@ impl StreamDecoder for ResponseDecoder {
             }
         }
         if self.progress.is_finished && !std::mem::replace(&mut self.has_told_finish, true) {
+            let cited = std::mem::take(&mut self.cited).into_iter();
+            steps.extend(cited.map(|citation| StreamEvent::Citation(Box::new(citation))));
             steps.push(StreamEvent::Finish);
         }
         Ok(())

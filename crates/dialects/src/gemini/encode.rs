@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::finish;
+use super::grounding::{Grounding, TEXT_BYTES_MAX};
 use super::signature::{wrapped, wrapped_redacted};
 use super::usage::{DetailBody, UsageBody};
-use crate::chat::{ChatReply, OutputPart, StreamEvent};
+use crate::chat::{ChatReply, Citation, OutputPart, StreamEvent};
 use crate::json::append;
 use crate::models::ModelEntry;
 use crate::reply::{Facts, ReplyContext};
@@ -39,6 +40,8 @@ struct Candidate<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     finish_reason: Option<&'static str>,
     index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grounding_metadata: Option<Grounding<'a>>,
 }
 
 #[derive(Serialize)]
@@ -104,7 +107,7 @@ fn response<'a>(
 ) -> Response<'a> {
     let content = Content { parts, role: "model" };
     Response {
-        candidates: [Candidate { content, finish_reason, index: 0 }],
+        candidates: [Candidate { content, finish_reason, index: 0, grounding_metadata: None }],
         usage_metadata: None,
         model_version: context
             .model_shown
@@ -117,6 +120,16 @@ fn response<'a>(
 
 fn usage(facts: &Facts) -> Option<UsageBody> {
     facts.usage.as_ref().map(|usage| UsageBody::new(&usage.meters))
+}
+
+/// The text of a part, empty for what is none.
+fn said<'r>(part: &'r OutputPart<'_>) -> &'r str {
+    match part {
+        OutputPart::Text(text) => text,
+        OutputPart::Thinking { .. }
+        | OutputPart::RedactedThinking(_)
+        | OutputPart::ToolCall { .. } => "",
+    }
 }
 
 /// A plain answer.
@@ -140,6 +153,9 @@ pub(super) fn reply(reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext
     let finish = Some(finish::word(facts.finish_reason));
     let mut response = response(parts, finish, facts, context);
     response.usage_metadata = usage(facts);
+    let texts: Vec<&str> = reply.parts.iter().map(said).collect();
+    let [candidate] = &mut response.candidates;
+    candidate.grounding_metadata = Grounding::new(&reply.citations, &texts);
     let mut out = Vec::new();
     append(&mut out, &response);
     out
@@ -151,6 +167,10 @@ pub(super) struct ResponseEncoder {
     /// What stands before and behind the text of an event.
     around: Option<(String, String)>,
     calls: Vec<OpenCall>,
+    /// The text so far, which sources are told by bytes of; at most [`TEXT_BYTES_MAX`].
+    said: String,
+    /// Told with the last event.
+    cited: Vec<Citation>,
 }
 
 struct OpenCall {
@@ -163,7 +183,7 @@ struct OpenCall {
 
 impl ResponseEncoder {
     pub(super) fn new(context: ReplyContext) -> Self {
-        Self { context, around: None, calls: Vec::new() }
+        Self { context, around: None, calls: Vec::new(), said: String::new(), cited: Vec::new() }
     }
 
     fn part(&self, part: PartBody<'_>, facts: &Facts, out: &mut Vec<u8>) {
@@ -172,6 +192,8 @@ impl ResponseEncoder {
 
     /// Text, which is most of a stream: the words around it are made once.
     fn text(&mut self, text: &str, facts: &Facts, out: &mut Vec<u8>) {
+        let room = TEXT_BYTES_MAX.saturating_sub(self.said.len());
+        self.said.push_str(&text[..text.floor_char_boundary(room)]);
         // Before both names are known the next event may know more.
         let is_named = facts.id.is_some() && facts.model.is_some();
         if self.around.is_none() && is_named {
@@ -219,6 +241,7 @@ impl StreamEncoder for ResponseEncoder {
         }
         match step {
             StreamEvent::Text(text) => self.text(text, facts, out),
+            StreamEvent::Citation(citation) => self.cited.push(citation.as_ref().clone()),
             StreamEvent::Thinking(text) => self.part(PartBody::thought(text, None), facts, out),
             StreamEvent::ThinkingSignature(signature) => {
                 self.part(PartBody::thought("", Some(wrapped(signature))), facts, out);
@@ -246,6 +269,8 @@ impl StreamEncoder for ResponseEncoder {
                 let finish = Some(finish::word(facts.finish_reason));
                 let mut last = response(vec![PartBody::text("")], finish, facts, &self.context);
                 last.usage_metadata = usage(facts);
+                let [candidate] = &mut last.candidates;
+                candidate.grounding_metadata = Grounding::new(&self.cited, &[&self.said]);
                 write(out, &last);
             }
         }

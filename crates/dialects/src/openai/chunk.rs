@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::annotations::Annotation;
 use super::encode::{ThinkingBlock, shown_model};
 use super::signature::Extra;
 use super::usage::UsageBody;
@@ -22,6 +23,8 @@ struct Delta<'a> {
     thinking_blocks: Option<[BlockDelta<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[CallDelta<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<[Annotation<'a>; 1]>,
 }
 
 /// A block, with its place: official clients put the pieces of every list together by `index`.
@@ -139,6 +142,11 @@ impl StreamEncoder for ChunkEncoder {
         };
         match step {
             StreamEvent::Text(text) => self.delta(&Delta { content: Some(text), ..none }, out),
+            StreamEvent::Citation(citation) => {
+                if let Some(annotation) = Annotation::new(citation) {
+                    self.delta(&Delta { annotations: Some([annotation]), ..none }, out);
+                }
+            }
             StreamEvent::Thinking(text) => {
                 self.delta(&Delta { reasoning_content: Some(text), ..none }, out);
             }

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use super::message::{Answer, Said};
 use super::native::note_finish;
 use super::signature::signature;
-use super::{error, usage};
-use crate::chat::{ChatReply, OutputPart};
+use super::{annotations, error, usage};
+use crate::chat::{ChatReply, OutputPart, chars_of};
 use crate::json::{List, Text};
 use crate::own::label;
 use crate::reply::{Facts, ReplyError};
@@ -55,8 +55,10 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
     if let Some(native) = &choice.finish_reason {
         note_finish(facts, native.as_str());
     }
-    let parts = choice.message.map(|message| parts(&message, facts)).unwrap_or_default();
-    Ok(ChatReply { parts })
+    let Some(message) = choice.message else { return Ok(ChatReply::default()) };
+    let parts = parts(&message, facts);
+    let citations = annotations::read_all(message.annotations, 0, chars_of(&parts));
+    Ok(ChatReply { parts, citations })
 }
 
 fn parts<'a>(message: &Answer<'a>, facts: &mut Facts) -> Vec<OutputPart<'a>> {

@@ -9,15 +9,15 @@ use serde_json::value::RawValue;
 use super::message::{Answer, CallBody, Said};
 use super::native::note_finish;
 use super::signature::signature;
-use super::{error, usage};
-use crate::chat::StreamEvent;
+use super::{annotations, error, usage};
+use crate::chat::{StreamEvent, chars_told};
 use crate::error::StreamError;
 use crate::json::{List, Object, Text};
 use crate::own::label;
 use crate::reply::Facts;
 use crate::request::without_position;
 use crate::sse::Event;
-use crate::wire::StreamDecoder;
+use crate::wire::{StreamDecoder, event_text};
 
 /// Calls one answer may hold; vendors allow 128 tools.
 const CALLS_MAX: usize = 1_024;
@@ -58,6 +58,8 @@ pub(super) struct ChunkDecoder {
     calls: Vec<OpenCall>,
     /// The latest call has had no arguments yet.
     is_bare: bool,
+    /// Characters of text told.
+    said: usize,
 }
 
 /// A call whose arguments are arriving.
@@ -115,6 +117,9 @@ impl ChunkDecoder {
             let signature = block.signature.map(|text| text.0).filter(|text| !text.is_empty());
             steps.extend(signature.map(StreamEvent::ThinkingSignature));
         }
+        self.said += chars_told(steps);
+        let citations = annotations::read_all(delta.annotations, 0, self.said).into_iter();
+        steps.extend(citations.map(|citation| StreamEvent::Citation(Box::new(citation))));
         for call in delta.calls() {
             self.call(call, facts, steps)?;
         }
@@ -202,7 +207,7 @@ impl StreamDecoder for ChunkDecoder {
             return Ok(());
         }
         let garbage = |what: &str| StreamError::Garbage(what.to_owned());
-        let json = std::str::from_utf8(data).map_err(|_| garbage("an event is not UTF-8"))?;
+        let json = event_text(data)?;
         let chunk: Chunk<'e> =
             serde_json::from_str(json).map_err(|e| garbage(&without_position(&e)))?;
         if let Some(member) = chunk.error {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::annotations::Annotation;
 use super::signature::Extra;
 use super::usage::UsageBody;
 use crate::chat::{ChatReply, OutputPart};
@@ -45,6 +46,9 @@ struct Message<'a> {
     thinking_blocks: Vec<ThinkingBlock<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<ToolCall<'a>>,
+    /// Pages the text rests on; the dialect has no word for a document.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    annotations: Vec<Annotation<'a>>,
 }
 
 /// Signed reasoning, given out so that the client can send it back unchanged: providers demand it
@@ -117,6 +121,7 @@ fn message<'a>(reply: &'a ChatReply<'_>) -> Message<'a> {
         reasoning_content: None,
         thinking_blocks: Vec::new(),
         tool_calls: Vec::new(),
+        annotations: reply.citations.iter().filter_map(Annotation::new).collect(),
     };
     for part in &reply.parts {
         match part {
@@ -200,6 +205,6 @@ mod tests {
             arguments: "{}".into(),
             signature: None,
         };
-        assert_eq!(text(&ChatReply { parts: vec![call] }), None);
+        assert_eq!(text(&ChatReply { parts: vec![call], ..ChatReply::default() }), None);
     }
 }

@@ -22,6 +22,9 @@ pub(super) struct Answer<'a> {
     thinking_blocks: Option<&'a RawValue>,
     #[serde(borrow)]
     tool_calls: Option<&'a RawValue>,
+    /// Sources of the text.
+    #[serde(borrow)]
+    pub(super) annotations: Option<&'a RawValue>,
 }
 
 /// One part of a content that is a list.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use units::Usd;
 
 use super::{error, usage};
-use crate::json::{Edit, Object, Text, text_of};
+use crate::json::{Edit, Object, Text, spliced, text_of};
 use crate::own::{label, with_cost};
 use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
 use crate::request::without_position;
@@ -133,7 +133,14 @@ pub(super) fn rewrite(bytes: &Bytes, context: &ReplyContext) -> Result<Reply, Re
     let tier = label(body.service_tier);
     facts.usage = body.usage.and_then(|raw| usage::read(raw.get(), tier));
     let cost = facts.usage.as_ref().and_then(|usage| (context.cost)(usage));
-    let body = respelled(text, cost, context).map_or_else(|| bytes.clone(), Bytes::from);
+    let changed = match (&context.model_shown, body.usage, cost) {
+        // Where the usage lies is known already: the rest is not searched for it again.
+        (None, Some(usage), Some(cost)) => {
+            with_cost(usage.get(), cost).and_then(|priced| spliced(text, usage.get(), &priced))
+        }
+        _ => respelled(text, cost, context),
+    };
+    let body = changed.map_or_else(|| bytes.clone(), Bytes::from);
     Ok(Reply { body, facts })
 }
 

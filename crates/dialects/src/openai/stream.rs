@@ -12,7 +12,7 @@ use crate::own::label;
 use crate::reply::{Facts, ReplyContext};
 use crate::request::without_position;
 use crate::sse::{Event, write_data};
-use crate::wire::{EventPass, Pass};
+use crate::wire::{EventPass, Pass, event_text};
 
 #[derive(Deserialize)]
 struct Chunk<'a> {
@@ -132,8 +132,7 @@ impl EventPass for ChunkPass {
             // A keep-alive of some servers; official clients would try to parse it.
             return Ok(Pass::Replace);
         }
-        let json = std::str::from_utf8(data)
-            .map_err(|_| StreamError::Garbage("an event is not UTF-8".to_owned()))?;
+        let json = event_text(data)?;
         let chunk: Chunk<'_> =
             serde_json::from_str(json).map_err(|e| StreamError::Garbage(without_position(&e)))?;
         if let Some(member) = chunk.error {

@@ -52,7 +52,7 @@ fn usage_of_a_response_is_told_apart_by_kind_and_by_cache() {
 fn events_of_the_provider_are_told_apart() {
     let read = read_realtime_server_event;
     let limit = |json| match read(json) {
-        RealtimeServerEvent::Session { max_output_tokens } => max_output_tokens,
+        RealtimeServerEvent::Session { max_output_tokens, .. } => max_output_tokens,
         other => panic!("{other:?}"),
     };
     assert_eq!(limit(r#"{"type":"session.created","session":{"max_output_tokens":"inf"}}"#), None);
@@ -178,4 +178,39 @@ proptest! {
     fn no_text_panics(json in "[{}\\[\\]\",:a-z_.0-9 ]{0,80}") {
         let _ = (read_realtime_server_event(&json), read_realtime_client_event(&json));
     }
+}
+
+#[test]
+fn what_is_written_down_of_what_was_heard_is_told_with_its_model_and_usage() {
+    let read = read_realtime_server_event;
+    let model =
+        |session: &str| match read(&format!(r#"{{"type":"session.updated","session":{session}}}"#))
+        {
+            RealtimeServerEvent::Session { transcription, .. } => transcription,
+            other => panic!("{other:?}"),
+        };
+    let current = r#"{"audio":{"input":{"transcription":{"model":"gpt-4o-transcribe"}}}}"#;
+    assert_eq!(model(current).as_deref(), Some("gpt-4o-transcribe"));
+    let before = r#"{"input_audio_transcription":{"model":"whisper-1"}}"#;
+    assert_eq!(model(before).as_deref(), Some("whisper-1"));
+    assert_eq!(model(r#"{"audio":{"input":{"transcription":null}}}"#), None);
+    assert_eq!(read(r#"{"type":"input_audio_buffer.committed"}"#), RealtimeServerEvent::Committed);
+    let written = |usage: &str| {
+        let kind = "conversation.item.input_audio_transcription.completed";
+        match read(&format!(r#"{{"type":"{kind}","transcript":"x","usage":{usage}}}"#)) {
+            RealtimeServerEvent::Transcribed(usage) => usage.map(|usage| usage.meters),
+            other => panic!("{other:?}"),
+        }
+    };
+    let tokens = r#"{"type":"tokens","total_tokens":22,"input_tokens":13,"input_token_details":{"text_tokens":3,"audio_tokens":10},"output_tokens":9}"#;
+    let by_token = Meters::NONE
+        .with(Meter::InputText, 3)
+        .with(Meter::InputAudio, 10)
+        .with(Meter::OutputText, 9);
+    assert_eq!(written(tokens), Some(by_token));
+    let by_second = Meters::NONE.with(Meter::AudioSeconds, 3);
+    assert_eq!(written(r#"{"type":"duration","seconds":2.1}"#), Some(by_second));
+    assert_eq!(written("null"), None);
+    let failed = r#"{"type":"conversation.item.input_audio_transcription.failed","error":{}}"#;
+    assert_eq!(read(failed), RealtimeServerEvent::Transcribed(None));
 }

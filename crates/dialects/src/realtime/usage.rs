@@ -5,6 +5,7 @@ use events::{Meter, Meters};
 
 use crate::json::Object;
 use crate::reply::Usage;
+use crate::usage_words::ceiling;
 
 /// A whole that parts are taken from, so that they never add up to more.
 struct Share(u64);
@@ -59,4 +60,15 @@ pub(super) fn read(json: &str) -> Option<Usage> {
     meters.set(Meter::OutputImage, output.take(of_output("image_tokens")));
     meters.set(Meter::OutputText, output.0);
     Some(Usage { meters, ..Usage::default() })
+}
+
+/// Reads the `usage` of a transcript, by the token or by the second; `None` when it is no object.
+pub(super) fn transcript(json: &str) -> Option<Usage> {
+    match Object::scan(json)?.get("seconds").and_then(ceiling) {
+        Some(seconds) => {
+            let meters = Meters::NONE.with(Meter::AudioSeconds, seconds);
+            Some(Usage { meters, ..Usage::default() })
+        }
+        None => read(json),
+    }
 }

@@ -4,7 +4,8 @@ use events::FinishReason;
 
 use super::reasoning::pack;
 use super::response::{OutputItem, ResponseBody};
-use crate::chat::{ChatReply, OutputPart};
+use crate::chat::{ChatReply, OutputPart, chars};
+use crate::openai::annotations;
 use crate::reply::{Facts, ReplyError};
 use crate::request::without_position;
 
@@ -19,22 +20,32 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
     if body.is_pending() {
         return Err(garbage("it is still being made"));
     }
-    let mut parts = Vec::new();
+    let (mut reply, mut said) = (ChatReply::default(), 0);
     for item in body.items() {
-        item_parts(item, &mut parts, facts);
+        item_parts(item, &mut reply, &mut said, facts);
     }
-    Ok(ChatReply { parts })
+    Ok(reply)
 }
 
-fn item_parts<'a>(mut item: OutputItem<'a>, parts: &mut Vec<OutputPart<'a>>, facts: &mut Facts) {
+/// Adds what an item says; `said` is how many characters of text went before.
+fn item_parts<'a>(
+    mut item: OutputItem<'a>,
+    reply: &mut ChatReply<'a>,
+    said: &mut usize,
+    facts: &mut Facts,
+) {
+    let parts = &mut reply.parts;
     match item.kind.as_str() {
         "message" => {
-            for (text, is_refusal) in item.texts() {
-                if is_refusal {
+            for text in item.texts() {
+                if text.is_refusal {
                     facts.finish_reason = Some(FinishReason::ContentFilter);
                 }
-                facts.output.push(&text);
-                parts.push(OutputPart::Text(text));
+                let (base, end) = (*said, *said + chars(&text.text));
+                reply.citations.extend(annotations::read_all(text.annotations, base, end));
+                *said = end;
+                facts.output.push(&text.text);
+                parts.push(OutputPart::Text(text.text));
             }
         }
         "reasoning" => {

@@ -9,13 +9,14 @@ use serde_json::value::RawValue;
 use super::error;
 use super::reasoning::pack;
 use super::response::{OutputItem, PARAGRAPH, ResponseBody};
-use crate::chat::StreamEvent;
+use crate::chat::{StreamEvent, chars_told};
 use crate::error::StreamError;
 use crate::json::Text;
+use crate::openai::annotations;
 use crate::reply::Facts;
 use crate::request::without_position;
 use crate::sse::Event;
-use crate::wire::StreamDecoder;
+use crate::wire::{StreamDecoder, event_text};
 
 /// Calls one answer may hold; the vendor allows 128 tools.
 const CALLS_MAX: usize = 1_024;
@@ -31,6 +32,8 @@ pub(super) struct EventBody<'a> {
     pub(super) delta: Option<&'a RawValue>,
     #[serde(borrow)]
     item: Option<&'a RawValue>,
+    #[serde(borrow)]
+    annotation: Option<&'a RawValue>,
     #[serde(borrow)]
     arguments: Option<Text<'a>>,
     output_index: Option<u64>,
@@ -61,6 +64,9 @@ pub(super) struct ResponseDecoder {
     calls: Vec<OpenCall>,
     /// The item of reasoning that arrives showed a summary: its full text would say it twice.
     has_summary: bool,
+    /// Characters of text told, and where the open part of a message begins.
+    said: usize,
+    base: usize,
 }
 
 /// A call whose arguments are arriving.
@@ -205,8 +211,7 @@ impl StreamDecoder for ResponseDecoder {
         if data.is_empty() || data == b"[DONE]" {
             return Ok(());
         }
-        let json = std::str::from_utf8(data)
-            .map_err(|_| StreamError::Garbage("an event is not UTF-8".to_owned()))?;
+        let json = event_text(data)?;
         let body = EventBody::read(json)?;
         match body.kind(event) {
             kind @ ("response.output_text.delta" | "response.refusal.delta") => {
@@ -220,6 +225,12 @@ impl StreamDecoder for ResponseDecoder {
             kind @ ("response.reasoning_summary_part.added"
             | "response.reasoning_summary_text.delta"
             | "response.reasoning_text.delta") => self.thinking(kind, &body, facts, steps),
+            "response.content_part.added" => self.base = self.said,
+            "response.output_text.annotation.added" => {
+                let read = |raw| annotations::read(raw, self.base, self.said);
+                let citation = body.annotation.and_then(read);
+                steps.extend(citation.map(|citation| StreamEvent::Citation(Box::new(citation))));
+            }
             "response.output_item.added" => self.item_added(&body, facts, steps)?,
             "response.function_call_arguments.delta" => {
                 let Some(json) = body.text() else { return Ok(()) };
@@ -246,6 +257,7 @@ impl StreamDecoder for ResponseDecoder {
             // Kinds to come are no reason to end an answer.
             _ => {}
         }
+        self.said += chars_told(steps);
         Ok(())
     }
 }

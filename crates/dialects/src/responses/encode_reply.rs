@@ -2,10 +2,12 @@
 
 use events::FinishReason;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
+use super::annotations::annotation;
 use super::reasoning::{seal_call, seal_redacted, seal_signature};
 use super::usage::UsageBody;
-use crate::chat::{ChatReply, OutputPart};
+use crate::chat::{ChatReply, Citation, OutputPart, chars};
 use crate::json::append;
 use crate::reply::{Facts, ReplyContext};
 
@@ -39,14 +41,14 @@ pub(super) enum ItemBody<'a> {
 pub(super) struct PartBody<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
-    text: &'a str,
-    annotations: [(); 0],
+    pub(super) text: &'a str,
+    annotations: &'a [Box<RawValue>],
     logprobs: [(); 0],
 }
 
 impl<'a> PartBody<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { kind: "output_text", text, annotations: [], logprobs: [] }
+    pub(super) fn new(text: &'a str, annotations: &'a [Box<RawValue>]) -> Self {
+        Self { kind: "output_text", text, annotations, logprobs: [] }
     }
 }
 
@@ -187,6 +189,9 @@ struct Items<'a> {
     text: String,
     thinking: Option<String>,
     facts: Option<&'a Facts>,
+    citations: &'a [Citation],
+    /// Characters of text told in items before.
+    said: usize,
 }
 
 impl Items<'_> {
@@ -203,7 +208,12 @@ impl Items<'_> {
             return;
         }
         let (id, text) = (self.id("msg"), std::mem::take(&mut self.text));
-        let content = &[PartBody::new(&text)];
+        let (base, length) = (self.said, chars(&text));
+        self.said += length;
+        let cited = self.citations.iter();
+        let annotations: Vec<_> =
+            cited.filter_map(|c| annotation(c, c.span.within(base, length)?)).collect();
+        let content = &[PartBody::new(&text, &annotations)];
         self.push(&ItemBody::Message { id: &id, status: "completed", role: "assistant", content });
     }
 
@@ -221,7 +231,7 @@ impl Items<'_> {
 }
 
 pub(super) fn reply(reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext) -> Vec<u8> {
-    let mut items = Items { facts: Some(facts), ..Items::default() };
+    let mut items = Items { facts: Some(facts), citations: &reply.citations, ..Items::default() };
     for part in &reply.parts {
         match part {
             OutputPart::Text(text) => {

@@ -2,10 +2,12 @@
 //! with its number, and the whole answer once more at the end.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
+use super::annotations::annotation;
 use super::encode_reply::{ItemBody, PartBody, SummaryBody, append_response, item_id, status};
 use super::reasoning::{seal_call, seal_redacted, seal_signature};
-use crate::chat::StreamEvent;
+use crate::chat::{Citation, Span, StreamEvent, chars};
 use crate::json::{append, text_of};
 use crate::reply::{Facts, ReplyContext};
 use crate::wire::StreamEncoder;
@@ -25,12 +27,15 @@ pub(super) struct ResponseEncoder {
     calls: Vec<OpenCall>,
     kept_bytes: usize,
     is_started: bool,
+    /// Characters of text told, and where the open message begins.
+    said: usize,
+    base: usize,
 }
 
 /// The item that arrives, beside calls.
 enum Open {
     Nothing,
-    Message { id: String, text: String },
+    Message { id: String, text: String, annotations: Vec<Box<RawValue>> },
     Reasoning { id: String, text: String, has_part: bool },
 }
 
@@ -54,6 +59,8 @@ impl ResponseEncoder {
             calls: Vec::new(),
             kept_bytes: 0,
             is_started: false,
+            said: 0,
+            base: 0,
         }
     }
 
@@ -117,7 +124,8 @@ impl ResponseEncoder {
         }
         let kept = self.keep(piece);
         let at = self.done.len();
-        let Open::Message { id, text } = &mut self.open else { return };
+        self.said += chars(piece);
+        let Open::Message { id, text, .. } = &mut self.open else { return };
         text.push_str(kept);
         let id = id.clone();
         self.event(out, "response.output_text.delta", |out| {
@@ -141,9 +149,27 @@ impl ResponseEncoder {
         self.event(out, "response.content_part.added", |out| {
             place(out, &id, at);
             out.extend_from_slice(b",\"content_index\":0");
-            member(out, "part", &PartBody::new(""));
+            member(out, "part", &PartBody::new("", &[]));
         });
-        self.open = Open::Message { id, text: String::new() };
+        self.open = Open::Message { id, text: String::new(), annotations: Vec::new() };
+        self.base = self.said;
+    }
+
+    /// A source of the open message. One of text before it, or of none, has no place to be told at.
+    fn citation(&mut self, citation: &Citation, out: &mut Vec<u8>) {
+        let (at, base) = (self.done.len(), self.base);
+        let Open::Message { id, annotations, .. } = &mut self.open else { return };
+        let Some(start) = citation.span.start.checked_sub(base) else { return };
+        let span = Span::new(start, citation.span.end.saturating_sub(base));
+        let Some(json) = annotation(citation, span) else { return };
+        let (id, index) = (id.clone(), annotations.len());
+        annotations.push(json.clone());
+        self.event(out, "response.output_text.annotation.added", |out| {
+            place(out, &id, at);
+            out.extend_from_slice(b",\"content_index\":0");
+            member(out, "annotation_index", &index);
+            member(out, "annotation", &json);
+        });
     }
 
     fn thinking(&mut self, piece: &str, facts: &Facts, out: &mut Vec<u8>) {
@@ -226,7 +252,9 @@ impl ResponseEncoder {
     fn close_open(&mut self, seal: Option<&str>, out: &mut Vec<u8>) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
-            Open::Message { id, text } => self.close_message(&id, &text, out),
+            Open::Message { id, text, annotations } => {
+                self.close_message(&id, &PartBody::new(&text, &annotations), out);
+            }
             Open::Reasoning { id, text, has_part } => {
                 let at = self.done.len();
                 let summary = [SummaryBody::new(&text)];
@@ -240,21 +268,20 @@ impl ResponseEncoder {
         }
     }
 
-    fn close_message(&mut self, id: &str, text: &str, out: &mut Vec<u8>) {
+    fn close_message(&mut self, id: &str, part: &PartBody<'_>, out: &mut Vec<u8>) {
         let at = self.done.len();
         self.event(out, "response.output_text.done", |out| {
             place(out, id, at);
             out.extend_from_slice(b",\"content_index\":0");
-            member(out, "text", text);
+            member(out, "text", part.text);
             out.extend_from_slice(b",\"logprobs\":[]");
         });
-        let part = PartBody::new(text);
         self.event(out, "response.content_part.done", |out| {
             place(out, id, at);
             out.extend_from_slice(b",\"content_index\":0");
-            member(out, "part", &part);
+            member(out, "part", part);
         });
-        let content = &[part];
+        let content = std::slice::from_ref(part);
         let item = ItemBody::Message { id, status: "completed", role: "assistant", content };
         self.item_done(at, text_of(&item), out);
     }
@@ -327,6 +354,7 @@ impl StreamEncoder for ResponseEncoder {
         self.start(facts, out);
         match step {
             StreamEvent::Text(text) => self.text(text, facts, out),
+            StreamEvent::Citation(citation) => self.citation(citation, out),
             StreamEvent::Thinking(text) => self.thinking(text, facts, out),
             StreamEvent::ThinkingSignature(signature) => {
                 self.seal(&seal_signature(signature), facts, out);

@@ -15,7 +15,7 @@ use crate::own::{OWN_FIELDS, typed, with_cost, without_tags};
 use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
 use crate::request::{Encoded, RequestError, Target, utf8, without_position};
 use crate::sse::{Event, write_data};
-use crate::wire::{EventPass, Pass};
+use crate::wire::{EventPass, Pass, event_text};
 
 /// The members policy may change. Reading them validates the whole body on the way.
 #[derive(Deserialize)]
@@ -131,8 +131,8 @@ pub(super) fn rewrite_reply(bytes: &Bytes, context: &ReplyContext) -> Result<Rep
         return Err(garbage("it has no output"));
     }
     for mut item in body.items() {
-        for (text, _) in item.texts() {
-            facts.output.push(&text);
+        for said in item.texts() {
+            facts.output.push(&said.text);
         }
         facts.output.push(&item.thinking());
         for text in [item.name, item.arguments].into_iter().flatten() {
@@ -180,8 +180,7 @@ impl EventPass for ResponsePass {
         if data.is_empty() || data == b"[DONE]" {
             return Ok(Pass::Keep);
         }
-        let json = std::str::from_utf8(data)
-            .map_err(|_| StreamError::Garbage("an event is not UTF-8".to_owned()))?;
+        let json = event_text(data)?;
         let body = EventBody::read(json)?;
         let kind = body.kind(event);
         if kind == "error" || (kind.is_empty() && error::is_told(json)) {

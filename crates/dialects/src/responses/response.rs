@@ -58,6 +58,18 @@ struct PartBody<'a> {
     text: Option<Text<'a>>,
     #[serde(borrow)]
     refusal: Option<Text<'a>>,
+    #[serde(borrow)]
+    annotations: Option<&'a RawValue>,
+}
+
+/// A text of a message.
+pub(super) struct Said<'a> {
+    /// The text.
+    pub(super) text: Cow<'a, str>,
+    /// It is the model's refusal.
+    pub(super) is_refusal: bool,
+    /// Its sources.
+    pub(super) annotations: Option<&'a RawValue>,
 }
 
 impl<'a> ResponseBody<'a> {
@@ -115,14 +127,15 @@ impl<'a> ResponseBody<'a> {
 
 impl<'a> OutputItem<'a> {
     /// The texts of a message: what it says, and what it refuses.
-    pub(super) fn texts(&mut self) -> Vec<(Cow<'a, str>, bool)> {
+    pub(super) fn texts(&mut self) -> Vec<Said<'a>> {
         let parts = self.content.take().unwrap_or_default().0.into_iter();
         parts
-            .filter_map(|part| match (part.text, part.refusal) {
-                (Some(text), _) => Some((text.0, false)),
-                (None, refusal) => refusal.map(|text| (text.0, true)),
+            .filter_map(|part| {
+                let is_refusal = part.text.is_none();
+                let text = part.text.or(part.refusal)?.0;
+                Some(Said { text, is_refusal, annotations: part.annotations })
             })
-            .filter(|(text, _)| !text.is_empty())
+            .filter(|said| !said.text.is_empty())
             .collect()
     }
 

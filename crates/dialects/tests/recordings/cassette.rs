@@ -11,6 +11,8 @@ pub(crate) struct Interaction {
     pub(crate) request: Option<Value>,
     pub(crate) status: u16,
     pub(crate) response: Option<Vec<u8>>,
+    /// Input tokens as one cloud counts them in a header.
+    pub(crate) input_tokens: Option<String>,
 }
 
 /// The interactions of a cassette. Those of another transport have no address and say so.
@@ -29,6 +31,9 @@ fn interaction(yaml: &Yaml) -> Interaction {
         request: body(request).and_then(|bytes| serde_json::from_slice(&bytes).ok()),
         status: u16::try_from(status).unwrap_or(0),
         response: body(response),
+        input_tokens: response["headers"]["x-amzn-bedrock-input-token-count"][0]
+            .as_str()
+            .map(str::to_owned),
     }
 }
 

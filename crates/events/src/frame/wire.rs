@@ -7,6 +7,7 @@
 //! | 1 | settled | layout 1 |
 //! | 2 | opened | layout 2: processing, speed, geography and adjustment of a cost |
 //! | 3 | settled | layout 2 |
+//! | 4 | beside | layout 2 |
 //!
 //! What is listed here never changes; a new layout gets numbers of its own.
 
@@ -24,8 +25,12 @@ use crate::{
 const NAME: &str = "Frame";
 /// Number of an opened frame in the newest layout.
 const OPENED: u32 = 2;
+/// Numbers of opened frames, in every layout: for readers that pass over them.
+pub const OPENED_LAYOUTS: [u32; 2] = [0, OPENED];
 /// Number of a settled frame in the newest layout.
 const SETTLED: u32 = 3;
+/// Number of a frame beside a settled one in the newest layout.
+const BESIDE: u32 = 4;
 
 impl Serialize for Frame {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -34,13 +39,25 @@ impl Serialize for Frame {
                 serializer.serialize_newtype_variant(NAME, OPENED, "Opened", intent)
             }
             Frame::Settled(event, settlements) => {
-                let mut frame = serializer.serialize_tuple_variant(NAME, SETTLED, "Settled", 2)?;
-                frame.serialize_field(event)?;
-                frame.serialize_field(settlements)?;
-                frame.end()
+                pair(serializer, (SETTLED, "Settled"), event, settlements)
+            }
+            Frame::Beside(event, settlements) => {
+                pair(serializer, (BESIDE, "Beside"), event, settlements)
             }
         }
     }
+}
+
+fn pair<S: Serializer>(
+    serializer: S,
+    (number, variant): (u32, &'static str),
+    event: &UsageEvent,
+    settlements: &[Settlement],
+) -> Result<S::Ok, S::Error> {
+    let mut frame = serializer.serialize_tuple_variant(NAME, number, variant, 2)?;
+    frame.serialize_field(event)?;
+    frame.serialize_field(settlements)?;
+    frame.end()
 }
 
 impl<'de> Deserialize<'de> for Frame {
@@ -55,6 +72,7 @@ impl<'de> Deserialize<'de> for Frame {
             }
             Layouts::Opened(intent) => Frame::Opened(intent),
             Layouts::Settled(event, settlements) => Frame::Settled(event, settlements),
+            Layouts::Beside(event, settlements) => Frame::Beside(event, settlements),
         })
     }
 }
@@ -66,6 +84,7 @@ enum Layouts {
     SettledV1(Box<EventV1>, Vec<Settlement>),
     Opened(Box<Intent>),
     Settled(Box<UsageEvent>, Vec<Settlement>),
+    Beside(Box<UsageEvent>, Vec<Settlement>),
 }
 
 #[derive(Deserialize)]
@@ -230,6 +249,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_record_beside_an_attempt_accounts_for_is_not_held_twice() {
+        let event = UsageEvent::from(old_event());
+        let mut intent = Intent { event, held: vec![settlement()] };
+        intent.account(Usd::from_pico(2));
+        assert_eq!(intent.held[0].amount, Usd::from_pico(4));
+        assert_eq!(intent.event.cost.billed, Some(Usd::from_pico(4)));
+        assert_eq!(intent.event.cost.contract, None, "what is unknown stays unknown");
+        intent.account(Usd::from_pico(9));
+        assert_eq!((intent.held[0].amount, intent.event.cost.list), (Usd::ZERO, Some(Usd::ZERO)));
+    }
+
+    #[test]
     fn every_field_of_a_cost_reads_back() {
         let mut event = UsageEvent::from(old_event());
         event.cost.processing = Some("batch".to_owned());
@@ -238,9 +269,11 @@ mod tests {
         event.cost.adjustment =
             Some(Adjustment { kind: AdjustmentKind::Restatement, adjusts: "n1/e1/7".to_owned() });
         let intent = Intent { event: event.clone(), held: vec![settlement()] };
-        for frame in
-            [Frame::Opened(Box::new(intent)), Frame::Settled(Box::new(event), vec![settlement()])]
-        {
+        for frame in [
+            Frame::Opened(Box::new(intent)),
+            Frame::Settled(Box::new(event.clone()), vec![settlement()]),
+            Frame::Beside(Box::new(event), vec![settlement(), settlement()]),
+        ] {
             let bytes = postcard::to_stdvec(&frame).unwrap();
             assert_eq!(postcard::from_bytes::<Frame>(&bytes).unwrap(), frame);
         }

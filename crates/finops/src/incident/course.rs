@@ -82,6 +82,8 @@ impl Manners {
             Rule::UnpricedModel => {
                 Self { quiet_us: 24 * HOUR_US, cool_down_us: Some(24 * HOUR_US) }
             }
+            // A difference that newer calls no longer have has been gone for hours when it is noticed.
+            Rule::CostDrift => Self { quiet_us: HOUR_US, cool_down_us: Some(24 * HOUR_US) },
             Rule::Stalled => Self { quiet_us: 2 * MINUTE_US, cool_down_us: Some(10 * MINUTE_US) },
         }
     }

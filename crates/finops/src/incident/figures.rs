@@ -104,6 +104,22 @@ pub enum Evidence {
         /// Tokens of those calls.
         tokens: u64,
     },
+    /// A provider names other costs than the price book computes.
+    ReportedCost {
+        /// The provider.
+        provider: Option<String>,
+        /// The model as sent to it.
+        model: Option<String>,
+        /// What the provider named for the calls, USD.
+        reported: Usd,
+        /// What they cost by the price book, USD.
+        computed: Usd,
+        /// Calls compared.
+        calls: u64,
+        /// From which hour on they are compared: where the difference began, or the first hour still
+        /// looked at.
+        from: UnixMicros,
+    },
     /// Something stands still.
     Stall {
         /// What.

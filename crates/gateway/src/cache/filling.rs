@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use events::{Dialect, FinishReason, UsageEvent};
+use units::Usd;
 
 use super::AnswerCache;
 use super::entry::{Entry, Paid, free_reply, free_stream};
@@ -59,12 +60,12 @@ impl Filling {
         self.gathered.extend_from_slice(bytes);
     }
 
-    /// The attempt that answered has ended, as its row says.
-    pub(crate) fn paid(&mut self, event: &UsageEvent) {
+    /// The attempt that answered has ended, as its row says; `cost` is that of all its models.
+    pub(crate) fn paid(&mut self, event: &UsageEvent, cost: Option<Usd>) {
         self.paid = Some(Paid {
             request_id: event.ids.request_id,
             model: event.model.clone(),
-            cost: event.cost.billed,
+            cost,
             finish_reason: event.outcome.finish_reason,
         });
     }

@@ -9,9 +9,10 @@ use dialects::{Facts, StreamTranscoder, Usage};
 use events::{Cost, Dialect, ErrorClass, Intent, Settlement, UsageEvent, UsageSource};
 use policy::Reservation;
 use pricing::{PriceBook, PriceContext, Query};
-use spool::{Slot, SpoolError};
+use spool::{Record, Slot, SpoolError};
 use units::{UnixMicros, Usd};
 
+use super::beside;
 use crate::accounting::Accounting;
 use crate::telemetry;
 
@@ -36,6 +37,16 @@ pub(super) struct EndedAttempt {
     pub(super) slot: Slot,
     pub(super) event: UsageEvent,
     pub(super) charges: Vec<Settlement>,
+    /// What it used on other models.
+    pub(super) beside: Vec<Record>,
+}
+
+impl EndedAttempt {
+    /// What it cost on all its models; `None` while one has no price.
+    pub(super) fn cost(&self) -> Option<Usd> {
+        let beside = self.beside.iter().map(|(event, _)| &event.cost);
+        Cost::total(std::iter::once(&self.event.cost).chain(beside))
+    }
 }
 
 /// How an attempt ended.
@@ -71,6 +82,11 @@ pub(crate) enum Metering {
     Told,
     /// The same, and what is held is a bound of ours instead of a price: it is never taken for a cost.
     Blind,
+    /// Something kept is looked at: usage that is told was billed when it was made, and nothing is known
+    /// where none is.
+    Looked,
+    /// It uses nothing, whatever the answer tells of something else's usage.
+    Free,
 }
 
 /// How an attempt is priced: by the book that was in force when it was sent.
@@ -91,6 +107,8 @@ pub(crate) struct Opening {
     pub(crate) dropped_params: Vec<String>,
     pub(crate) reason: String,
     pub(crate) body: Bytes,
+    /// Most rows of other models it is to have room for.
+    pub(crate) beside: u8,
 }
 
 impl OpenAttempt {
@@ -102,8 +120,10 @@ impl OpenAttempt {
         event.model.resolved = Some(opening.model).filter(|model| !model.is_empty());
         event.call.dialect_out = Some(opening.dialect_out);
         event.privacy.dropped_params = opening.dropped_params;
+        let mut slot = opening.slot;
+        slot.beside(opening.beside);
         Self {
-            slot: opening.slot,
+            slot,
             reservation: opening.reservation,
             event,
             metering: Metering::Usual,
@@ -130,6 +150,18 @@ impl OpenAttempt {
         self.event.cost.provider_reported = cost;
     }
 
+    /// What the answer that was read cost on all its models, as its rows will say; `None` while one
+    /// has no price.
+    pub(crate) fn told_cost(&self) -> Option<Usd> {
+        let facts = self.facts.as_ref()?;
+        let mut event = self.event.clone();
+        let (usage, source) = bill(Billable::Answer, facts, self.dialect_in, &self.body);
+        price(&mut event, &self.pricing, &usage, source);
+        let room = usize::from(self.slot.room_beside());
+        let beside = beside::rows(&event, facts, &self.pricing, room);
+        Cost::total(std::iter::once(&event.cost).chain(beside.iter().map(|row| &row.cost)))
+    }
+
     /// What it holds.
     pub(crate) fn held(&self) -> Usd {
         self.reservation.hold().amount
@@ -146,21 +178,25 @@ impl OpenAttempt {
     /// The spool's, when it is full; what was recorded before stands.
     pub(crate) fn record_hold(&mut self) -> Result<(), SpoolError> {
         let intent = self.intent();
-        self.slot.open(&intent)
+        self.slot.open(intent)
     }
 
     /// What is certain already: should nothing more be learned, the attempt cost what it holds.
     pub(super) fn intent(&self) -> Intent {
-        let is_blind = self.metering == Metering::Blind;
-        let held = if is_blind { Usd::ZERO } else { self.reservation.hold().amount };
+        let (held, source) = match self.metering {
+            Metering::Usual | Metering::Told => {
+                (self.reservation.hold().amount, UsageSource::Estimated)
+            }
+            Metering::Blind | Metering::Looked => (Usd::ZERO, UsageSource::Unknown),
+            Metering::Free => (Usd::ZERO, UsageSource::None),
+        };
         let mut event = self.event.clone();
         event.outcome.error = Some(ErrorClass::Interrupted);
         event.decision.is_final = true;
-        event.decision.is_waste = true;
+        event.decision.is_waste = source != UsageSource::None;
         let charges = self.reservation.charges(held);
-        let amount = Some(held).filter(|held| !held.is_zero());
-        event.cost.usage_source =
-            if is_blind { UsageSource::Unknown } else { UsageSource::Estimated };
+        let amount = Some(held).filter(|held| !held.is_zero() || source == UsageSource::None);
+        event.cost.usage_source = source;
         (event.cost.list, event.cost.contract, event.cost.billed) = (amount, amount, amount);
         event.cost.price_version = Some(self.pricing.book.version().to_owned());
         Intent { event, held: charges }
@@ -180,10 +216,16 @@ impl OpenAttempt {
             facts,
             ..
         } = self;
-        let facts =
-            facts.or_else(|| stream.map(|stream| stream.facts().clone())).unwrap_or_default();
+        let facts = facts.or_else(|| stream.map(|stream| stream.facts().clone()));
+        let is_free = match metering {
+            Metering::Free => true,
+            Metering::Looked => facts.as_ref().is_some_and(|facts| facts.usage.is_some()),
+            Metering::Usual | Metering::Told | Metering::Blind => false,
+        };
+        let facts = facts.filter(|_| !is_free).unwrap_or_default();
         let is_untold = metering != Metering::Usual && facts.usage.is_none();
         let (usage, source) = match ending.billable {
+            _ if is_free => (Usage::default(), UsageSource::None),
             Billable::Answer | Billable::Drained if is_untold => {
                 (Usage::default(), UsageSource::Unknown)
             }
@@ -192,12 +234,20 @@ impl OpenAttempt {
         event.outcome.status = ending.status;
         event.outcome.error = ending.error;
         event.outcome.finish_reason = facts.finish_reason;
-        event.model.answered = facts.model;
+        event.model.answered.clone_from(&facts.model);
+        if metering == Metering::Usual || facts.usage.is_some() {
+            name_answer(&mut event, &facts);
+        }
         event.call.response_bytes = ending.response_bytes;
         event.decision.is_waste = ending.error.is_some() && source != UsageSource::None;
         event.meters = usage.meters;
         price(&mut event, &pricing, &usage, source);
-        let billed = event.cost.billed.unwrap_or(Usd::ZERO);
+        let beside = match ending.billable {
+            Billable::Nothing => Vec::new(),
+            Billable::Answer | Billable::Drained => {
+                beside::rows(&event, &facts, &pricing, usize::from(slot.room_beside()))
+            }
+        };
         if ending.error.is_none()
             && metering == Metering::Usual
             && let (Some(key), Some(model)) = (event.attribution.key_id, &event.model.resolved)
@@ -207,11 +257,38 @@ impl OpenAttempt {
                 .outputs
                 .observe(((key, route), model.as_str()), event.meters.output_tokens());
         }
-        telemetry::settled(&event, billed.saturating_sub_to_zero(reservation.hold().amount));
-        let charges = reservation.charges(billed);
-        reservation.settle(billed);
-        EndedAttempt { slot, event, charges }
+        let (event, charges, beside) = charged(reservation, event, beside);
+        EndedAttempt { slot, event, charges, beside }
     }
+}
+
+/// Charges every budget that guards an attempt with what its rows cost.
+fn charged(
+    reservation: Reservation,
+    event: UsageEvent,
+    beside: Vec<UsageEvent>,
+) -> (UsageEvent, Vec<Settlement>, Vec<Record>) {
+    let cost = |event: &UsageEvent| event.cost.billed.unwrap_or(Usd::ZERO);
+    let billed = beside.iter().map(cost).fold(cost(&event), |sum, cost| sum + cost);
+    telemetry::settled(&event, billed.saturating_sub_to_zero(reservation.hold().amount));
+    beside.iter().for_each(telemetry::settled_beside);
+    let charges = reservation.charges(cost(&event));
+    let charged = |event: UsageEvent| {
+        let charges = reservation.charges(cost(&event));
+        (event, charges)
+    };
+    let beside = beside.into_iter().map(charged).collect();
+    reservation.settle(billed);
+    (event, charges, beside)
+}
+
+/// Names the answer by its own id where no header of the provider named the request.
+fn name_answer(event: &mut UsageEvent, facts: &Facts) {
+    // An answer without an id has been given that of its request.
+    let ours = event.ids.request_id.to_string();
+    let told = facts.id.as_ref().filter(|id| !id.is_empty() && **id != ours);
+    let name = &mut event.outcome.upstream_request_id;
+    *name = name.take().or_else(|| told.cloned());
 }
 
 /// What of the usage, besides its quantities, selects prices.
@@ -226,7 +303,7 @@ pub(crate) fn price_context(usage: &Usage) -> PriceContext<'_> {
 }
 
 /// Fills in what the quantities cost.
-fn price(event: &mut UsageEvent, pricing: &Pricing, usage: &Usage, source: UsageSource) {
+pub(super) fn price(event: &mut UsageEvent, pricing: &Pricing, usage: &Usage, source: UsageSource) {
     let model = event.model.resolved.clone().unwrap_or_default();
     let is_known = source != UsageSource::Unknown;
     let priced = pricing.book.price(&Query {
@@ -272,9 +349,7 @@ fn bill(billable: Billable, facts: &Facts, dialect: Dialect, body: &[u8]) -> (Us
     let is_told = facts.usage.is_some();
     let input = if is_told { 0 } else { dialects::estimate_input_tokens(dialect, body) };
     let (mut usage, is_estimate) = facts.usage_to_bill(input);
-    for extra in
-        facts.extra.iter().filter(|extra| extra.model.is_none() || extra.model == facts.model)
-    {
+    for extra in facts.extra.iter().filter(|extra| !beside::is_beside(extra, facts)) {
         for (meter, quantity) in extra.usage.meters.iter() {
             usage.meters.add(meter, quantity);
         }

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 /// What everything below one provider begins with.
 const PREFIX: &str = "/passthrough/";
 /// Where clients expect the API's version.
-const VERSIONS: [&str; 2] = ["/v1", "/openai/v1"];
+const VERSIONS: [&str; 3] = ["/v1", "/openai/v1", "/openai"];
 /// How often a path is decoded in search of what leads out of it: some servers decode twice.
 const DECODINGS_MAX: usize = 3;
 
@@ -27,6 +27,21 @@ pub(crate) struct Pass {
     pub(crate) path: String,
     /// The operation as rows name it.
     pub(crate) endpoint: &'static str,
+    /// What of the things providers keep for their clients it is about.
+    pub(crate) stored: Option<Stored>,
+}
+
+/// What providers keep for their clients. Nothing is used by asking for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// Files, one or all.
+    Files,
+    /// All batches: where one is made.
+    Batches,
+    /// One batch.
+    Batch,
+    /// What a file holds, or what became of a batch: the name of either.
+    Results(String),
 }
 
 /// To whom a request goes that no model routes.
@@ -53,9 +68,11 @@ pub(crate) fn address(uri: &Uri, headers: &HeaderMap) -> Option<Result<Pass, Fai
         None => stored(path, headers)?,
     };
     Some(safe(below).map(|below| {
-        let query = uri.query().map(without_keys).filter(|query| !query.is_empty());
+        let is_dated = path.starts_with("/openai/") && !path.starts_with("/openai/v1/");
+        let query = uri.query().map(|query| passed(query, is_dated));
+        let query = query.filter(|query| !query.is_empty());
         let path = query.map_or_else(|| below.to_owned(), |query| format!("{below}?{query}"));
-        Pass { to, path, endpoint }
+        Pass { to, path, endpoint, stored: kept(below) }
     }))
 }
 
@@ -80,6 +97,23 @@ fn stored<'p>(path: &'p str, headers: &HeaderMap) -> Option<(To, &'p str, &'stat
     let named = headers.get(PROVIDER_HEADER).and_then(|name| name.to_str().ok());
     let to = named.map_or(To::Dialect(dialect), |name| To::Provider(name.trim().to_owned()));
     Some((to, below, endpoint))
+}
+
+/// What a path below a provider's base is about, of what it keeps.
+fn kept(below: &str) -> Option<Stored> {
+    let below = below.trim_end_matches('/');
+    let below = VERSIONS.iter().find_map(|version| below.strip_prefix(version)).unwrap_or(below);
+    let segments: Vec<&str> = below.split('/').skip(1).collect();
+    match segments[..] {
+        // However a name is written it is the same file.
+        ["files", id, "content"] | ["messages", "batches", id, "results"] => {
+            Some(Stored::Results(decoded(id).into_owned()))
+        }
+        ["files", ..] => Some(Stored::Files),
+        ["batches"] | ["messages", "batches"] => Some(Stored::Batches),
+        ["batches", ..] | ["messages", "batches", ..] => Some(Stored::Batch),
+        _ => None,
+    }
 }
 
 /// The model a path names as one cloud's do: `/model/{id}/converse`.
@@ -116,11 +150,16 @@ fn decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// The query without the place where some clients put their key.
-fn without_keys(query: &str) -> String {
+/// The query without the place where some clients put their key, and without the version of addresses
+/// that have no other: providers are asked below a base URL that has it.
+fn passed(query: &str, is_dated: bool) -> String {
     let pairs = query.split('&').filter(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
-        !matches!(decoded(name).as_ref(), "key" | "api_key" | "api-key" | "access_token")
+        match decoded(name).as_ref() {
+            "key" | "api_key" | "api-key" | "access_token" => false,
+            "api-version" => !is_dated,
+            _ => true,
+        }
     });
     pairs.collect::<Vec<_>>().join("&")
 }
@@ -194,6 +233,20 @@ mod tests {
                 "batches",
             ),
             (
+                "/openai/files?api-version=2024-10-21&purpose=batch",
+                None,
+                speaks(Dialect::OpenaiChat),
+                "/files?purpose=batch",
+                "files",
+            ),
+            (
+                "/openai/v1/batches?api-version=preview",
+                None,
+                speaks(Dialect::OpenaiChat),
+                "/batches?api-version=preview",
+                "batches",
+            ),
+            (
                 "/v1/batches/b/cancel",
                 None,
                 speaks(Dialect::OpenaiChat),
@@ -208,8 +261,31 @@ mod tests {
                 "messages.batches",
             ),
         ] {
-            let expected = Pass { to, path: path.to_owned(), endpoint };
-            assert_eq!(pass(uri, header), Some(Ok(expected)), "{uri}");
+            let told = pass(uri, header).unwrap().unwrap();
+            let seen = (told.to, told.path.as_str(), told.endpoint);
+            assert_eq!(seen, (to, path, endpoint), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_a_provider_keeps_is_known_wherever_it_is_asked_for() {
+        let results = |name: &str| Some(Stored::Results(name.to_owned()));
+        for (uri, stored) in [
+            ("/v1/files", Some(Stored::Files)),
+            ("/v1/files/file-1", Some(Stored::Files)),
+            ("/v1/files/file-1/content?x=1", results("file-1")),
+            ("/v1/files/file%2D1/content/", results("file-1")),
+            ("/passthrough/mine/files/file-1/content", results("file-1")),
+            ("/passthrough/mine/openai/v1/files/file-1/content", results("file-1")),
+            ("/v1/batches", Some(Stored::Batches)),
+            ("/openai/v1/batches/b/cancel", Some(Stored::Batch)),
+            ("/v1/messages/batches/", Some(Stored::Batches)),
+            ("/v1/messages/batches/b", Some(Stored::Batch)),
+            ("/passthrough/mine/messages/batches/b/results", results("b")),
+            ("/passthrough/mine/fine_tuning/jobs", None),
+            ("/passthrough/mine", None),
+        ] {
+            assert_eq!(pass(uri, None).unwrap().unwrap().stored, stored, "{uri}");
         }
     }
 

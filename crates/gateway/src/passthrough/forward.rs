@@ -11,6 +11,7 @@ use http::HeaderName;
 use policy::{OnClientGone, Target};
 use tokio::time::Instant;
 
+use super::results::Results;
 use super::{Passing, relay};
 use crate::attempt::{Halt, exchange};
 use crate::call::Client;
@@ -55,6 +56,8 @@ impl Engine {
             dropped_params: Vec::new(),
             reason,
             body: Bytes::new(),
+            // Whatever provider it is, its answers may be in words that tell other models.
+            beside: dialects::further(upstream.provider.dialect, &call.body).records.max(1),
         };
         ledger.open_as(opening, metering)?;
         let mut headers = base_headers(ledger);
@@ -65,7 +68,8 @@ impl Engine {
         headers.extend(remaining.map(|left| header("x-tollgate-budget-remaining-usd", left)));
         let ttfb_ms = target.ttfb_timeout_ms.unwrap_or(upstream.provider.ttfb_timeout_ms);
         let deadline = call.at_most(Instant::now() + Duration::from_millis(ttfb_ms));
-        let turn = Turn { engine: self, upstream, passing, headers, deadline };
+        let provider = target.provider.as_str();
+        let turn = Turn { engine: self, upstream, provider, passing, headers, deadline };
         Box::pin(turn.run(client, request)).await
     }
 }
@@ -74,6 +78,8 @@ impl Engine {
 struct Turn<'a> {
     engine: &'a Engine,
     upstream: &'a Upstream,
+    /// Its name.
+    provider: &'a str,
     passing: &'a Passing,
     headers: Headers,
     deadline: Instant,
@@ -89,7 +95,12 @@ impl Turn<'_> {
         drop(request);
         let taken = match exchanged {
             Ok(answering) => {
+                let results = self.passing.downloads().and_then(|name| {
+                    let from = (self.provider, self.upstream);
+                    Results::new(self.engine, self.passing, from, (&*client.ledger, name))
+                });
                 let begin = relay::Begin {
+                    results,
                     headers: self.headers,
                     passing: self.passing,
                     speaks: self.upstream.provider.dialect,

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 
+use super::address::Stored;
 use crate::auth::KEY_HEADERS;
 
 /// What concerns one connection (RFC 9110, 7.6.1, and what older software adds).
@@ -39,20 +40,28 @@ const OF_ACCOUNTS: [&str; 3] = ["-organization", "-project", "-organization-id"]
 const OF_PROVIDER: [&str; 4] =
     ["alt-svc", "content-length", "set-cookie", "strict-transport-security"];
 
+/// What asks for a part of an answer. Two parts of results would share a line that is whole in neither.
+const OF_PARTS: [&str; 2] = ["if-range", "range"];
+
 /// The media type of a request's body; empty when it names none.
 pub(super) fn content_type(down: &ServerSession) -> String {
     let kind = down.get_header("content-type").and_then(|kind| kind.to_str().ok());
     kind.unwrap_or_default().to_owned()
 }
 
-/// The client's headers a provider is to see.
-pub(super) fn of_request(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+/// The client's headers a provider is to see, by what of the things it keeps is asked for.
+pub(super) fn of_request(
+    headers: &HeaderMap,
+    stored: Option<&Stored>,
+) -> Vec<(HeaderName, HeaderValue)> {
     let named = connection_names(headers);
+    let is_whole = matches!(stored, Some(Stored::Results(_)));
     let passes = |name: &&HeaderName| {
         let name = name.as_str();
         !(is_for_one_hop(name, &named)
             || OF_CLIENT.contains(&name)
             || KEY_HEADERS.contains(&name)
+            || (is_whole && OF_PARTS.contains(&name))
             || OF_GATEWAYS.iter().any(|prefix| name.starts_with(prefix))
             || is_of_account(name))
     };
@@ -113,10 +122,19 @@ mod tests {
         ] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        let passed = of_request(&headers);
+        let passed = of_request(&headers, None);
         let mut names: Vec<&str> = passed.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         assert_eq!(names, ["anthropic-beta", "content-type", "x-amzn-trace-id"]);
+    }
+
+    #[test]
+    fn results_are_asked_for_whole() {
+        let mut headers = HeaderMap::new();
+        headers.insert("range", HeaderValue::from_static("bytes=0-99"));
+        let results = Stored::Results("file-1".to_owned());
+        assert_eq!(of_request(&headers, Some(&results)), []);
+        assert_eq!(of_request(&headers, Some(&Stored::Files)).len(), 1);
     }
 
     #[test]

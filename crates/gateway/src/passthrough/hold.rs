@@ -4,17 +4,17 @@
 //! cost, or is refused. Where its model's price and its own words bound that, it holds the bound; else
 //! a stated amount, so that a hard budget is never passed by more than such calls in flight.
 
-use dialects::OpenaiOperation;
+use dialects::{OpenaiOperation, further};
 use events::Meters;
 use policy::{Quote, Reservation, Target};
 use pricing::{PriceContext, Query};
 use units::Usd;
 
-use super::Passing;
+use super::{Passing, unbounded};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::ledger::{Ledger, Metering};
-use crate::quote::{Ask, quote};
+use crate::quote::{Ask, most_of_further, quote};
 use crate::upstream::Upstream;
 
 /// Held for each answer asked for of which nothing bounds the cost beforehand, USD. Above what one
@@ -37,6 +37,11 @@ impl Engine {
         passing: &Passing,
         (target, upstream): (&Target, &Upstream),
     ) -> Result<(Reservation, Metering), Failure> {
+        if passing.makes_batch() {
+            // Nothing bounds what it will have cost when its results are downloaded.
+            let allowed = self.hold(ledger, &passing.call, target, None).await;
+            allowed.map_err(unbounded)?.release();
+        }
         let Offer { quote, metering, is_priced } = self.offer(ledger, passing, (target, upstream));
         if !is_priced {
             // Budgets that count known amounts only refuse what has no price; the others let it hold
@@ -53,8 +58,11 @@ impl Engine {
         passing: &Passing,
         (target, upstream): (&Target, &Upstream),
     ) -> Offer {
+        if passing.stored.is_some() {
+            return Offer { quote: fixed(Usd::ZERO), metering: Metering::Free, is_priced: true };
+        }
         if passing.only_looks() {
-            return Offer { quote: fixed(Usd::ZERO), metering: Metering::Blind, is_priced: true };
+            return Offer { quote: fixed(Usd::ZERO), metering: Metering::Looked, is_priced: true };
         }
         let prices = &passing.in_force().prices;
         let query = |meters| Query {
@@ -81,8 +89,12 @@ impl Engine {
             kind: (passing.call.who.key.id, passing.call.plan.route.name.as_str()),
         };
         if let Some(of_tokens) = quote(prices, &self.accounting.outputs, &ask).filter(|_| is_chat) {
-            let whole = fixed(of_tokens.cost(of_tokens.output_tokens_max));
-            return Offer { quote: whole, metering: Metering::Told, is_priced: true };
+            let answer = of_tokens.cost(of_tokens.output_tokens_max);
+            let named = further(upstream.provider.dialect, &passing.call.body).models;
+            let beside = most_of_further(prices, &named, of_tokens.output_tokens_max, &ask);
+            let whole = fixed(answer + beside.unwrap_or(Usd::ZERO));
+            let is_priced = beside.is_some();
+            return Offer { quote: whole, metering: Metering::Told, is_priced };
         }
         let is_free = passing.operation == Some(OpenaiOperation::Moderations);
         Offer {

@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dialects::{AnswerMeter, OpenaiOperation, UpstreamError, Usage};
-use events::{Dialect, ErrorClass};
+use events::{Dialect, ErrorClass, Meters};
 use http::Method;
 use pingora_core::protocols::http::{HttpTask, ServerSession};
 use pingora_http::ResponseHeader;
-use pingora_timeout::timeout;
 use tokio::time::Instant;
 use units::Clock;
 
-use super::{Passing, headers};
-use crate::attempt::{Answering, Halt, late, read_error};
+use super::results::Results;
+use super::{Passing, first, headers, own};
+use crate::attempt::{Answering, Halt, read_error};
+use crate::body::MemoryShare;
 use crate::call::Client;
 use crate::failure::Failure;
 use crate::ledger::{Billable, Ending, Ledger};
@@ -25,6 +26,8 @@ use crate::upstream::Upstream;
 
 /// How an answer is passed on.
 pub(super) struct Begin<'a> {
+    /// The results of a batch, where that is what is downloaded.
+    pub(super) results: Option<Results<'a>>,
     pub(super) headers: Headers,
     pub(super) passing: &'a Passing,
     /// What its provider speaks.
@@ -40,6 +43,11 @@ pub(super) struct Begin<'a> {
 struct Passage<'a> {
     passing: &'a Passing,
     meter: AnswerMeter,
+    /// Memory taken for events that are not whole yet, bytes.
+    held_bytes: usize,
+    /// What the answer's headers count, where its body tells nothing.
+    counted: Option<Meters>,
+    results: Option<Results<'a>>,
     status: u16,
     is_events: bool,
     drains: bool,
@@ -69,7 +77,7 @@ pub(super) async fn take(
         let failure = read_error(answering, upstream).await;
         return Err(Halt::Failed(failure, Billable::Nothing));
     }
-    let first = match first_chunk(client.down, upstream, &mut answering, &begin).await {
+    let first = match first::part(client, upstream, &mut answering, &begin).await {
         Ok(first) => first,
         Err(halt) => {
             answering.discard(upstream).await;
@@ -81,32 +89,26 @@ pub(super) async fn take(
     }
     let limits = std::mem::take(&mut answering.limits);
     begin.headers.extend(limits.into_iter().map(|(name, value)| (name.into(), value)));
-    let mut passage = Passage::new(&begin, &answering);
-    let header = head(client.down, &answering, &begin);
+    let (first, length) =
+        match own::addresses(client.down, &mut answering, begin.passing, first).await {
+            Ok(first) => first,
+            Err(halt) => {
+                answering.discard(upstream).await;
+                return Err(halt);
+            }
+        };
+    let mut passage = Passage::new(&mut begin, &answering);
+    let mut header = head(client.down, &answering, &begin);
+    if let (Some(header), Some(length)) = (&mut header, length) {
+        header.remove_header("transfer-encoding");
+        // A length is always a header's value.
+        let _ = header.insert_header("content-length", length);
+    }
     passage.pass(client, upstream, answering, (header, first)).await;
     Ok(status)
 }
 
-/// The first bytes of the body; `None` when there are none.
-async fn first_chunk(
-    down: &mut ServerSession,
-    upstream: &Upstream,
-    answering: &mut Answering,
-    begin: &Begin<'_>,
-) -> Result<Option<Bytes>, Halt> {
-    let left = begin.deadline.saturating_duration_since(Instant::now());
-    let read = tokio::select! { biased;
-        read = timeout(left, answering.session.read_response_body()) => read,
-        _ = down.read_body_or_idle(true), if !begin.drains => return Err(Halt::ClientGone),
-    };
-    match read {
-        Ok(Ok(first)) => Ok(first),
-        Ok(Err(_)) => Err(Halt::Failed(cut(), Billable::Answer)),
-        Err(_) => Err(late(upstream)),
-    }
-}
-
-fn cut() -> Failure {
+pub(super) fn cut() -> Failure {
     let message = "the provider's answer ended before it was complete";
     Failure::upstream(ErrorClass::UpstreamCut, 502, "upstream_cut", message)
 }
@@ -140,14 +142,14 @@ fn has_no_body(status: u16, method: &Method) -> bool {
 }
 
 impl<'a> Passage<'a> {
-    fn new(begin: &Begin<'a>, answering: &Answering) -> Self {
-        let told = answering.session.response_header();
-        let kind = told.and_then(|header| header.headers.get(http::header::CONTENT_TYPE));
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    fn new(begin: &mut Begin<'a>, answering: &Answering) -> Self {
         let passing = begin.passing;
         Self {
             passing,
-            meter: AnswerMeter::new(begin.speaks, passing.operation, kind),
+            meter: AnswerMeter::new(begin.speaks, passing.operation, answering.kind()),
+            results: begin.results.take().filter(|_| answering.status == 200),
+            held_bytes: 0,
+            counted: answering.counted,
             status: answering.status,
             is_events: answering.is_stream,
             drains: begin.drains,
@@ -167,7 +169,7 @@ impl<'a> Passage<'a> {
         let has_body = first.is_some() && !has_no_body(self.status, &self.passing.method);
         let mut held = first.filter(|_| has_body);
         if let Some(first) = &held {
-            self.meter.push(first);
+            self.measure(first, client.share);
         } else {
             self.settle(client.ledger, None);
         }
@@ -178,7 +180,10 @@ impl<'a> Passage<'a> {
             }
             None => false,
         };
-        let ended = self.body(client, &mut answering, &mut held).await;
+        let ended = match self.record_lines(held.as_ref()).await {
+            Ok(()) => self.body(client, &mut answering, &mut held).await,
+            Err(error) => Err(error),
+        };
         let Client { down, ledger, .. } = client;
         match ended {
             Ok(()) => {
@@ -204,7 +209,7 @@ impl<'a> Passage<'a> {
         answering: &mut Answering,
         held: &mut Option<Bytes>,
     ) -> Result<(), ErrorClass> {
-        let Client { down, ledger, .. } = client;
+        let Client { down, ledger, share } = client;
         loop {
             // Events are not to wait for the next one; of anything else the last piece waits for the
             // books.
@@ -226,11 +231,39 @@ impl<'a> Passage<'a> {
             };
             match read {
                 Ok(Some(chunk)) => {
-                    self.meter.push(&chunk);
+                    self.measure(&chunk, share);
+                    self.record_lines(Some(&chunk)).await?;
                     self.forward(down, held.replace(chunk)).await;
                 }
-                Ok(None) => return Ok(()),
+                Ok(None) => return self.record_lines(None).await,
                 Err(_) => return Err(ErrorClass::UpstreamCut),
+            }
+        }
+    }
+
+    /// Records the lines of results that end in a chunk, or the last one when there is no more.
+    async fn record_lines(&mut self, chunk: Option<&Bytes>) -> Result<(), ErrorClass> {
+        match (&mut self.results, chunk) {
+            (Some(results), Some(chunk)) => results.take(chunk).await,
+            (Some(results), None) => results.end().await,
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Reads what a chunk tells of usage. An event that is not whole yet takes its memory from that of
+    /// all bodies; where there is none left it is read no further, and what the answer used is unknown.
+    fn measure(&mut self, chunk: &Bytes, share: &mut MemoryShare) {
+        self.meter.push(chunk);
+        let more = self.meter.held_bytes().saturating_sub(self.held_bytes);
+        if more == 0 {
+            return;
+        }
+        match share.grow(more) {
+            Ok(()) => self.held_bytes = self.held_bytes.saturating_add(more),
+            Err(_) => {
+                let held_bytes = self.held_bytes;
+                tracing::warn!(held_bytes, "no memory to meter an answer that is passed on");
+                self.meter.stop();
             }
         }
     }
@@ -257,6 +290,7 @@ impl<'a> Passage<'a> {
         }
         let is_told = (200..300).contains(&self.status);
         let (error, billable) = match (is_told, self.is_alive) {
+            (true, _) if self.meter.failed().is_some() => (self.failure(), self.billable()),
             (true, true) => (None, Billable::Answer),
             (true, false) => (Some(ErrorClass::ClientGone), Billable::Drained),
             (false, _) => (self.refusal(), Billable::Nothing),
@@ -271,14 +305,17 @@ impl<'a> Passage<'a> {
             return;
         }
         let is_told = (200..300).contains(&self.status);
-        let billable = if is_told { Billable::Answer } else { Billable::Nothing };
+        let billable = if is_told { self.billable() } else { Billable::Nothing };
         let (status, response_bytes) = (Some(self.status), self.response_bytes);
-        self.record(ledger, Ending { status, error: Some(error), billable, response_bytes });
+        let error = self.failure().filter(|_| error != ErrorClass::ClientGone).or(Some(error));
+        self.record(ledger, Ending { status, error, billable, response_bytes });
     }
 
     fn record(&self, ledger: &mut Ledger, ending: Ending) {
         if let Some(open) = ledger.open_mut() {
             let mut facts = self.meter.facts();
+            let counted = self.counted.map(|meters| Usage { meters, ..Usage::default() });
+            facts.usage = facts.usage.or(counted);
             // Characters are what the client wrote, which the provider need not repeat.
             let is_speech = self.passing.operation == Some(OpenaiOperation::Speech);
             if facts.usage.is_none() && is_speech && !self.passing.expected.is_empty() {
@@ -291,6 +328,19 @@ impl<'a> Passage<'a> {
         let status = ending.status;
         ledger.end_attempt(ending);
         ledger.finish(status);
+    }
+
+    /// What kind of error a stream told, where it told one.
+    fn failure(&self) -> Option<ErrorClass> {
+        self.meter.failed().map(|error| Failure::answered(error, None).class)
+    }
+
+    /// What is billed of an answer: nothing of one that was an error from its first event on.
+    fn billable(&self) -> Billable {
+        match self.meter.failed() {
+            Some(_) if !self.meter.has_begun() => Billable::Nothing,
+            _ => Billable::Answer,
+        }
     }
 
     /// What kind of error a provider's status is; a redirection is none.

@@ -14,6 +14,8 @@ use crate::failure::Failure;
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The only version of the protocol there is.
 const VERSION: &str = "13";
+/// The address of clients of Azure (openai 3.54 of PyPI, `lib/azure.py`).
+const DATED: &str = "/openai/realtime";
 
 /// A session as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +47,14 @@ impl Ask {
             let message = "header `sec-websocket-version` must be 13";
             return Err(refusal(426, "upgrade_required", message));
         }
+        // Azure's older address has a version of its own, and names a deployment.
+        let is_dated = uri.path().trim_end_matches('/') == DATED;
         let (mut model, mut rest) = (None, Vec::new());
         for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match name {
+                "deployment" if is_dated => model = Some(decoded(value)),
+                "model" | "api-version" if is_dated => {}
                 "model" => model = Some(decoded(value)),
                 "call_id" => return Err(unsupported("call_id")),
                 _ => rest.push(pair.to_owned()),
@@ -138,6 +144,16 @@ mod tests {
         assert_eq!(ask.model, "my/alias");
         let path = ask.path("gpt realtime/1.5");
         assert_eq!(path, "/realtime?model=gpt%20realtime%2F1.5&intent=x%20y&api-version=1");
+    }
+
+    #[test]
+    fn clients_of_azure_name_a_deployment_and_a_version_that_is_not_passed_on() {
+        let uri = "/openai/realtime?api-version=2025-04-01-preview&deployment=my%2Falias&x=1";
+        let ask = Ask::read(&uri.parse().unwrap(), &handshake(&[]), true).unwrap();
+        assert_eq!(
+            (ask.model.as_str(), ask.path("m").as_str()),
+            ("my/alias", "/realtime?model=m&x=1")
+        );
     }
 
     #[test]

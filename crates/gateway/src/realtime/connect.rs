@@ -16,7 +16,7 @@ use crate::attempt::{Halt, answering, garbage, late, read_error, unreachable};
 use crate::failure::Failure;
 use crate::ledger::Billable;
 use crate::reply::{Headers, add};
-use crate::upstream::Upstream;
+use crate::upstream::{Connected, Upstream};
 
 /// Longest wait for a side to take more of what it is told.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
@@ -45,9 +45,9 @@ pub(super) async fn begin(
     upstream: &Upstream,
     (ask, model): (&Ask, &str),
     deadline: Instant,
-) -> Result<(HttpSession, ResponseHeader), Halt> {
+) -> Result<(Box<HttpSession>, ResponseHeader), Halt> {
     let left = deadline.saturating_duration_since(Instant::now());
-    let (mut session, peer) = match timeout(left, upstream.connect_alone()).await {
+    let Connected { mut session, place, .. } = match timeout(left, upstream.connect_alone()).await {
         Ok(Ok(connected)) => connected,
         Ok(Err(reason)) => return Err(unreachable(upstream, &reason)),
         Err(_) => return Err(unreachable(upstream, "no connection in time")),
@@ -71,7 +71,7 @@ pub(super) async fn begin(
         session.set_read_timeout(None);
         return Ok((session, head));
     }
-    let refused = answering(session, peer, false).filter(|_| status >= 400);
+    let refused = answering(session, place, false).filter(|_| status >= 400);
     match refused {
         Some(refused) => Err(Halt::Failed(read_error(refused, upstream).await, Billable::Nothing)),
         None => Err(garbage(upstream, "did not begin a session")),

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dialects::{
-    RealtimeEffect, RealtimeServerEvent, read_realtime_client_event, read_realtime_server_event,
+    Facts, RealtimeEffect, RealtimeServerEvent, read_realtime_client_event,
+    read_realtime_server_event,
 };
 use events::ErrorClass;
 use policy::{Quote, Target};
@@ -18,6 +19,7 @@ use units::{RequestId, Usd};
 
 use super::bound::{Bound, Dearest};
 use super::tally::Tally;
+use super::transcript::{Priced, Transcript};
 use crate::call::Call;
 use crate::engine::Engine;
 use crate::failure::Failure;
@@ -43,6 +45,7 @@ pub(super) struct Session<'a> {
     dearest: Option<Dearest>,
     bound: Bound,
     tally: Tally,
+    transcript: Transcript,
     /// The request the session began with, whose id the client was told.
     first: RequestId,
     /// The client has left: what is still told is drained.
@@ -69,6 +72,7 @@ impl<'a> Session<'a> {
             dearest: Dearest::of(&call.in_force.prices, prices, &target.model, at),
             bound: Bound::new(),
             tally: Tally::default(),
+            transcript: Transcript::default(),
             first: ledger.request_id,
             is_deserted: false,
             passed_bytes: 0,
@@ -87,7 +91,7 @@ impl<'a> Session<'a> {
         reason: String,
     ) -> Result<(), Failure> {
         let quote = self.dearest.as_ref().map(|dearest| Quote {
-            fixed: self.bound.cost(dearest),
+            fixed: self.bound.cost(dearest) + self.transcripts(ledger),
             output_per_million: Usd::ZERO,
             output_tokens_max: 0,
             output_tokens_usual: 0,
@@ -108,6 +112,8 @@ impl<'a> Session<'a> {
             dropped_params: Vec::new(),
             reason,
             body: Bytes::new(),
+            // What is heard is written down by one model at a time.
+            beside: 1,
         })?;
         self.note(ledger);
         Ok(())
@@ -124,6 +130,7 @@ impl<'a> Session<'a> {
         let event = read_realtime_client_event(std::str::from_utf8(message).unwrap_or_default());
         self.bound.hear(event, message);
         self.tally.hear(event.effect, message);
+        self.transcript.hear(event.effect, message);
         // What lies in the conversation is paid for by the response that reads it.
         if event.effect == RealtimeEffect::Quiet && self.rests() {
             return Ok(());
@@ -144,8 +151,17 @@ impl<'a> Session<'a> {
     ) -> Result<(), Failure> {
         let text = std::str::from_utf8(message).unwrap_or_default();
         match read_realtime_server_event(text) {
-            RealtimeServerEvent::Session { max_output_tokens } => {
+            RealtimeServerEvent::Session { max_output_tokens, transcription } => {
                 self.bound.configured(max_output_tokens);
+                self.transcript.configured(transcription);
+                if ledger.open_mut().is_some() {
+                    return self.cover(ledger).await;
+                }
+            }
+            RealtimeServerEvent::Committed => self.transcript.committed(),
+            RealtimeServerEvent::Transcribed(usage) => {
+                self.transcript.written(usage.map(|usage| *usage));
+                return self.wrote(ledger).await;
             }
             RealtimeServerEvent::Began => {
                 self.bound.began();
@@ -169,17 +185,38 @@ impl<'a> Session<'a> {
                 if let Some(open) = ledger.open_mut() {
                     open.upstream_request_id(done.id);
                 }
-                if self.rests() {
-                    let error = self.is_deserted.then_some(ErrorClass::ClientGone);
-                    self.settle(ledger, error);
-                } else {
+                if !self.rests() {
                     return self.cover(ledger).await;
                 }
+                self.settle_turn(ledger);
             }
             RealtimeServerEvent::Refused => self.bound.refused(),
             RealtimeServerEvent::Other => {}
         }
         Ok(())
+    }
+
+    /// A transcript was told: it belongs to the turn that is open, or is one of its own.
+    async fn wrote(&mut self, ledger: &mut Ledger) -> Result<(), Failure> {
+        let covered = match ledger.open_mut() {
+            Some(_) => self.cover(ledger).await,
+            None => self.begin_next(ledger).await,
+        };
+        self.note(ledger);
+        // A turn in which nobody has answered goes on: what was heard may still lead to a response.
+        if covered.is_ok() && self.rests() && self.tally.has_ended() {
+            self.settle_turn(ledger);
+        }
+        covered
+    }
+
+    /// Settles a turn whose responses have ended, unless a transcript of what was heard is to follow:
+    /// that is billed with them.
+    fn settle_turn(&mut self, ledger: &mut Ledger) {
+        if !self.transcript.is_awaited() {
+            let error = self.is_deserted.then_some(ErrorClass::ClientGone);
+            self.settle(ledger, error);
+        }
     }
 
     /// Settles the turn that is open, if any, with what is known of it. Its record is on its way to
@@ -189,7 +226,8 @@ impl<'a> Session<'a> {
         if ledger.open_mut().is_some() {
             // All of it was the client's and the provider's time.
             ledger.upstream_us = now.micros_since(ledger.received);
-            let billable = match (self.tally.is_empty(), self.is_deserted) {
+            let is_empty = self.tally.is_empty() && self.transcript.told().is_empty();
+            let billable = match (is_empty, self.is_deserted) {
                 (true, _) => Billable::Nothing,
                 (false, true) => Billable::Drained,
                 (false, false) => Billable::Answer,
@@ -199,6 +237,7 @@ impl<'a> Session<'a> {
         }
         ledger.finish(Some(SWITCHED));
         self.tally.settled();
+        self.transcript.settled();
     }
 
     /// Makes sure that what is asked for and under way is paid for.
@@ -207,7 +246,7 @@ impl<'a> Session<'a> {
         let Some(dearest) = &self.dearest else { return Ok(()) };
         let held = open.held();
         let spent = self.price(ledger).unwrap_or(Usd::ZERO);
-        let needed = spent + self.bound.cost(dearest);
+        let needed = spent + self.bound.cost(dearest) + self.transcripts(ledger);
         if needed <= held {
             return Ok(());
         }
@@ -239,6 +278,15 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// What is written down of this turn costs, told or not.
+    fn transcripts(&self, ledger: &Ledger) -> Usd {
+        self.transcript.cost(&Priced {
+            book: &self.call.in_force.prices,
+            provider: &self.upstream.provider.prices,
+            at: ledger.received,
+        })
+    }
+
     /// What ended responses of this turn cost.
     fn price(&self, ledger: &Ledger) -> Option<Usd> {
         let usage = self.tally.told();
@@ -255,7 +303,8 @@ impl<'a> Session<'a> {
     /// Keeps what is known with the turn, so that it is in the books whatever ends it.
     fn note(&self, ledger: &mut Ledger) {
         if let Some(open) = ledger.open_mut() {
-            open.facts = Some(self.tally.facts());
+            let extra = self.transcript.told().to_vec();
+            open.facts = Some(Facts { extra, ..self.tally.facts() });
         }
     }
 }

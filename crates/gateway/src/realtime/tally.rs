@@ -18,6 +18,8 @@ pub(super) struct Tally {
     guess: Meters,
     /// Some response ended without telling what it used.
     is_untold: bool,
+    /// Some response ended.
+    has_ended: bool,
     /// Tokens of the conversation as last told.
     context_tokens: u64,
     /// What the client has said since, by estimate.
@@ -57,6 +59,7 @@ impl Tally {
     pub(super) fn ended(&mut self, done: &RealtimeDone, others_run: bool) {
         self.finish_reason = done.finish_reason;
         self.id.clone_from(&done.id);
+        self.has_ended = true;
         let Some(usage) = &done.usage else {
             self.is_untold = true;
             return;
@@ -76,6 +79,11 @@ impl Tally {
     pub(super) fn settled(&mut self) {
         let Self { context_tokens, heard, .. } = *self;
         *self = Self { context_tokens, heard, ..Self::default() };
+    }
+
+    /// Whether a response of this turn has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// Whether nothing was used.

@@ -167,16 +167,25 @@ impl Gateway {
     pub(crate) fn settled(&self) -> Vec<UsageEvent> {
         let settled = |frame| match frame {
             Frame::Settled(event, _) => Some(*event),
-            Frame::Opened(_) => None,
+            Frame::Opened(_) | Frame::Beside(..) => None,
         };
         self.frames().into_iter().filter_map(settled).collect()
+    }
+
+    /// Everything settled by now on models other than those that answered.
+    pub(crate) fn beside(&self) -> Vec<UsageEvent> {
+        let beside = |frame| match frame {
+            Frame::Beside(event, _) => Some(*event),
+            Frame::Opened(_) | Frame::Settled(..) => None,
+        };
+        self.frames().into_iter().filter_map(beside).collect()
     }
 
     /// Everything opened by now.
     pub(crate) fn opened(&self) -> Vec<Intent> {
         let opened = |frame| match frame {
             Frame::Opened(intent) => Some(*intent),
-            Frame::Settled(..) => None,
+            Frame::Settled(..) | Frame::Beside(..) => None,
         };
         self.frames().into_iter().filter_map(opened).collect()
     }
@@ -250,7 +259,9 @@ fn check(gateway: &Gateway, settled: &[UsageEvent]) {
     assert!(finals.values().all(|count| *count == 1), "one final row each: {finals:?}");
     if let Some(budget) = gateway.engine.accounting.treasury.status(now(gateway)).first() {
         assert_eq!(budget.reserved, Usd::ZERO, "reservations");
-        let spent: Usd = settled.iter().filter_map(|event| event.cost.billed).sum();
+        let beside = gateway.beside();
+        let rows = settled.iter().chain(&beside);
+        let spent: Usd = rows.filter_map(|event| event.cost.billed).sum();
         assert_eq!(budget.spent, spent, "the budget counts what the rows cost");
     }
     let kept = serde_json::to_string(settled).unwrap();

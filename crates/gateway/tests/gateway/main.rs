@@ -16,6 +16,7 @@ mod console; // a console of a test
 mod cut; // streams that end early
 mod errors; // what is told when somebody is wrong
 mod failover; // whatever goes wrong before the first byte
+mod further; // models that answer beside the one that was asked
 mod gone; // clients that leave
 mod harness; // a gateway in this process, and the laws checked whenever one ends
 mod http; // HTTP/2, keep-alive, requests sent ahead, HTTP/1.0

@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::sync::mpsc;
 
-use events::{Frame, UsageSource};
+use events::{Dialect, Frame, UsageSource};
 use serde_json::json;
 
-use crate::harness::{Setup, ask, ask_stream, simulator};
+use crate::harness::{OPENAI_MODEL, Setup, ask, ask_stream, simulator};
 use crate::raw_client::RawClient;
 use crate::raw_upstream::{RawUpstream, completion, respond, stream_all};
 
@@ -100,6 +100,25 @@ fn usage_is_asked_for_on_behalf_of_a_client_that_did_not_and_hidden_from_it() {
         assert_eq!((event.meters.input_tokens(), event.meters.output_tokens()), (20, 10));
         assert_eq!(event.cost.usage_source, UsageSource::Provider);
     }
+}
+
+#[test]
+fn a_provider_is_asked_in_the_words_it_takes_and_metered_all_the_same() {
+    let upstream = RawUpstream::start(|_, stream| stream_all(stream));
+    let gateway = Setup::new()
+        .provider("mistral", Dialect::OpenaiChat, &upstream.base_url())
+        .route("quirky", &[("mistral", OPENAI_MODEL)])
+        .start();
+    let mut body = ask_stream("quirky");
+    body["max_completion_tokens"] = 50.into();
+    let silent = gateway.chat(&body);
+    assert!(silent.is_done() && !silent.text.contains("\"usage\":{"), "{}", silent.text);
+    let heard = upstream.requests().remove(0).json();
+    assert_eq!((&heard["max_tokens"], &heard["max_completion_tokens"]), (&json!(50), &json!(null)));
+    assert_eq!(heard["stream_options"], json!(null), "{heard}");
+    let [event] = &gateway.close()[..] else { panic!("one attempt") };
+    assert_eq!((event.meters.input_tokens(), event.meters.output_tokens()), (20, 10));
+    assert_eq!(event.cost.usage_source, UsageSource::Provider);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use units::Usd;
 
 use crate::harness::{Answer, Gateway, PROVIDER_SECRET, Setup, send, simulator, wait};
-use crate::raw_upstream::{RawUpstream, Then, begin_stream, chunk, respond};
+use crate::raw_upstream::{RawUpstream, Then, begin_stream, chunk, end_stream, respond};
 
 fn post(gateway: &Gateway, path: &str, body: &Value) -> Answer {
     wait(send(gateway.request("POST", path).json(body))).unwrap()
@@ -137,6 +137,67 @@ fn an_answer_that_breaks_off_does_not_look_complete() {
     let [row] = &rows[..] else { panic!("{rows:?}") };
     assert_eq!(row.outcome.error, Some(ErrorClass::UpstreamCut));
     assert_eq!((row.meters.input_tokens(), row.meters.output_tokens()), (3, 2));
+}
+
+#[test]
+fn an_error_in_the_place_of_the_first_event_fails_over_or_is_recorded_as_what_it_is() {
+    let upstream = RawUpstream::start(|heard, stream| {
+        begin_stream(stream).unwrap();
+        if heard.json()["model"] == "good" {
+            chunk(stream, "data: {\"type\":\"image_generation.partial_image\"}\n\n").unwrap();
+            let used = "\"usage\":{\"input_tokens\":3,\"output_tokens\":2}";
+            let done = format!("data: {{\"type\":\"image_generation.completed\",{used}}}\n\n");
+            chunk(stream, &done).unwrap();
+        } else {
+            chunk(stream, ": wait\n\ndata: {\"type\":\"error\",\"error\":").unwrap();
+            let error = "{\"type\":\"rate_limit_error\",\"message\":\"slow down\"}}\n\n";
+            chunk(stream, error).unwrap();
+        }
+        end_stream(stream).unwrap();
+        Then::Keep
+    });
+    let gateway = Setup::raw(&upstream.base_url())
+        .route("picture", &[("raw", "bad"), ("raw", "good")])
+        .route("spoilt", &[("raw", "bad")])
+        .start();
+    let body = |model: &str| json!({"model": model, "prompt": "x", "stream": true});
+    let picture = post(&gateway, "/v1/images/generations", &body("picture"));
+    assert_eq!((picture.status, picture.header("x-tollgate-attempts")), (200, "2"), "{picture:?}");
+    assert!(picture.text.starts_with("data: {\"type\":\"image_generation.partial_image\"}\n\n"));
+    let spoilt = post(&gateway, "/v1/images/generations", &body("spoilt"));
+    assert_eq!((spoilt.status, spoilt.text.contains("slow down")), (429, true), "{spoilt:?}");
+    let passed = post(&gateway, "/passthrough/raw/images/generations", &body("bad"));
+    assert_eq!((passed.status, passed.text.contains("slow down")), (200, true), "{passed:?}");
+    let rows = gateway.close();
+    let [failed, good, spoilt, passed] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((good.outcome.error, good.meters.get(Meter::OutputImage)), (None, 2), "{good:?}");
+    for row in [failed, spoilt, passed] {
+        assert_eq!(row.outcome.error, Some(ErrorClass::UpstreamRateLimited), "{row:?}");
+        assert_eq!(row.cost.billed, Some(Usd::ZERO), "{row:?}");
+    }
+    assert_eq!(passed.outcome.status, Some(200));
+}
+
+#[test]
+fn an_event_there_is_no_memory_for_is_passed_on_unread_and_what_it_used_unknown() {
+    let picture = "x".repeat(300_000);
+    let told = format!("data: {{\"usage\":{{\"input_tokens\":3}}}}\n\ndata: \"{picture}\"\n\n");
+    let expected = told.clone();
+    let upstream = RawUpstream::start(move |_, stream| {
+        begin_stream(stream).unwrap();
+        chunk(stream, &told).unwrap();
+        end_stream(stream).unwrap();
+        Then::Keep
+    });
+    let mut setup = Setup::raw(&upstream.base_url());
+    setup.memory_bytes_max = 100_000;
+    let gateway = setup.start();
+    let body = json!({"model": "gpt-image-1", "prompt": "x", "stream": true});
+    let answer = post(&gateway, "/passthrough/raw/images/generations", &body);
+    assert!(answer.status == 200 && answer.text == expected, "{}", answer.text.len());
+    let rows = gateway.close();
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((row.cost.billed, row.cost.usage_source), (None, UsageSource::Unknown), "{row:?}");
 }
 
 #[test]

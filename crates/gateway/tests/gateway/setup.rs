@@ -252,6 +252,7 @@ impl Setup {
             accounting,
             leases,
             memory: BodyMemory::new(self.memory_bytes_max),
+            batches: gateway::Batches::default(),
             cache: AnswerCache::new(self.cache_bytes_max),
             drain: Arc::new(Drain::default()),
         }

@@ -1,10 +1,11 @@
 //! What providers say that calls cost beside what they come to by the price book, and what corrections
 //! changed of a team's statement.
 
+use datafusion::scalar::ScalarValue;
 use jiff::civil::Date;
-use units::Usd;
+use units::{UnixMicros, Usd};
 
-use crate::window::{Lens, Window, text};
+use crate::window::{HOUR_US, Lens, Window, limit, text};
 use crate::{Lake, LakeError, named};
 
 /// One model on one day at a provider that names costs in its answers.
@@ -12,6 +13,25 @@ use crate::{Lake, LakeError, named};
 pub struct ReportedCost {
     /// The day, UTC.
     pub day: Date,
+    /// Provider.
+    pub provider: Option<String>,
+    /// Model as sent to the provider.
+    pub model: Option<String>,
+    /// Calls whose answer named a cost.
+    pub requests: u64,
+    /// Those of them whose cost by the book is unknown: they are in `reported` alone.
+    pub unpriced: u64,
+    /// What the provider named, USD.
+    pub reported: Usd,
+    /// What was billed by the price book, corrections included, USD.
+    pub computed: Usd,
+}
+
+/// One model in one hour at a provider that names costs in its answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedInHour {
+    /// First instant of the hour, UTC.
+    pub hour: UnixMicros,
     /// Provider.
     pub provider: Option<String>,
     /// Model as sent to the provider.
@@ -60,6 +80,49 @@ impl Lake {
                 computed: rows.known_sum(row, "computed_usd")?,
             })
         })
+    }
+
+    /// The same by hour of UTC. It reads the rows of a window, of providers that name costs alone: meant
+    /// for hours and days, not for months.
+    ///
+    /// # Errors
+    /// When the query fails, takes too long, or gives more rows than a result may have.
+    pub async fn reported_hours(&self, lens: &Lens) -> Result<Vec<ReportedInHour>, LakeError> {
+        self.ask(named::REPORTED_HOURS, lens.params()).await?.map(|rows, row| {
+            let hour = rows.integer(row, "hour")?.unwrap_or_default();
+            Ok(ReportedInHour {
+                hour: UnixMicros::new(hour.saturating_mul(HOUR_US)),
+                provider: rows.text(row, "provider")?,
+                model: rows.text(row, "model")?,
+                requests: rows.count(row, "requests")?,
+                unpriced: rows.count(row, "unpriced")?,
+                reported: rows.known_sum(row, "reported_usd")?,
+                computed: rows.known_sum(row, "computed_usd")?,
+            })
+        })
+    }
+
+    /// Ids of the requests of one model whose reported cost lies furthest from the computed one, the
+    /// furthest first, at most `rows`.
+    ///
+    /// # Errors
+    /// When the query fails or takes too long.
+    pub async fn differing_requests(
+        &self,
+        lens: &Lens,
+        provider: Option<&str>,
+        model: Option<&str>,
+        rows: u32,
+    ) -> Result<Vec<String>, LakeError> {
+        let mut params = lens.params();
+        let named = |name: Option<&str>| ScalarValue::Utf8(name.map(str::to_owned));
+        params.extend([
+            ("provider", named(provider)),
+            ("model", named(model)),
+            ("limit", limit(rows)),
+        ]);
+        let found = self.ask(named::DIFFERING_REQUESTS, params).await?;
+        found.map(|rows, row| rows.name(row, "request_id"))
     }
 
     /// What corrections changed of a team's statement, by model and price books; empty when there are

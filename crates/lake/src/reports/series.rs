@@ -4,11 +4,8 @@ use units::{UnixMicros, Usd};
 
 use crate::named::NamedQuery;
 use crate::rows::Rows;
-use crate::window::{Lens, text};
+use crate::window::{HOUR_US, Lens, text};
 use crate::{Dimension, Lake, LakeError, named};
-
-/// An hour, microseconds.
-const HOUR_US: i64 = 3_600_000_000;
 
 /// What one value of a dimension spent in one hour.
 #[derive(Debug, Clone, PartialEq, Eq)]

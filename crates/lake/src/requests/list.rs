@@ -160,9 +160,9 @@ impl Lake {
             let sums = self.ask_sql(&sql, Params::new()).await?;
             row::add_attempts(&mut requests, &sums)?;
         }
-        if let Some(sql) = row::corrections_of(&requests) {
+        if let Some(sql) = row::others_of(&requests) {
             let sums = self.ask_sql(&sql, Params::new()).await?;
-            row::add_corrections(&mut requests, &sums)?;
+            row::add_others(&mut requests, &sums)?;
         }
         Ok(requests)
     }
@@ -191,7 +191,8 @@ fn statement(
         let corrections =
             row::corrections(&filter::conditions(Table::Rows, &lens, &[]).join(" AND "));
         format!(
-            "\nLEFT JOIN {corrections} ON request_id = corrected_id AND attempt = corrected_attempt"
+            "\nLEFT JOIN {corrections} ON request_id = corrected_id AND attempt = corrected_attempt
+    AND COALESCE(model_resolved, '') = corrected_model"
         )
     });
     let corrections = corrections.unwrap_or_default();

@@ -76,15 +76,16 @@ pub(super) const COLUMNS: &str =
     COALESCE(model_resolved, model_asked) AS model, status, error_class, is_stream, duration_us,
     attempt, input_tokens_total, output_tokens_total, cost_usd, usage_source, cache_state";
 
-/// What corrections changed of the cost of each attempt in these days, and whether they gave it a price;
-/// for questions that compare the cost of single attempts.
+/// What corrections changed of the cost of each attempt and model in these days, and whether they gave
+/// it a price; for questions that compare the cost of single attempts.
 pub(super) fn corrections(days: &str) -> String {
     format!(
-        "(SELECT request_id AS corrected_id, attempt AS corrected_attempt, SUM(cost_usd) AS correction
+        "(SELECT request_id AS corrected_id, attempt AS corrected_attempt,
+        COALESCE(model_resolved, '') AS corrected_model, SUM(cost_usd) AS correction
     FROM usage
     WHERE {days}
       AND adjustment IS NOT NULL
-    GROUP BY request_id, attempt)"
+    GROUP BY request_id, attempt, COALESCE(model_resolved, ''))"
     )
 }
 
@@ -140,7 +141,7 @@ pub(super) fn attempts_of(requests: &[RequestRow]) -> Option<String> {
     let conditions = those(&several)?;
     Some(format!(
         "SELECT request_id,
-    SUM(CASE WHEN attempt > 0 AND adjustment IS NULL THEN 1 ELSE 0 END) AS attempts,
+    COUNT(DISTINCT CASE WHEN attempt > 0 AND adjustment IS NULL THEN attempt END) AS attempts,
     SUM(input_tokens_total) AS input_tokens, SUM(output_tokens_total) AS output_tokens,
     SUM(cost_usd) AS cost_usd,
     SUM({UNPRICED_OF_ROWS}) AS unpriced,
@@ -152,15 +153,19 @@ GROUP BY request_id"
     ))
 }
 
-/// The statement that sums up the corrections of those requests that took one attempt.
-pub(super) fn corrections_of(requests: &[RequestRow]) -> Option<String> {
+/// The statement that sums up, of those requests that took one attempt, everything but their final rows:
+/// corrections, and what the attempt used on further models.
+pub(super) fn others_of(requests: &[RequestRow]) -> Option<String> {
     let single: Vec<&RequestRow> = requests.iter().filter(|row| row.used.attempts == 1).collect();
     let conditions = those(&single)?;
     Some(format!(
-        "SELECT request_id, SUM(cost_usd) AS cost_usd
+        "SELECT request_id, SUM(input_tokens_total) AS input_tokens,
+    SUM(output_tokens_total) AS output_tokens, SUM(cost_usd) AS cost_usd,
+    SUM({UNPRICED_OF_ROWS}) AS unpriced
 FROM usage
 WHERE {conditions}
-  AND adjustment IS NOT NULL
+  AND NOT is_final
+  AND (revision = 0 OR adjustment IS NOT NULL)
 GROUP BY request_id"
     ))
 }
@@ -182,17 +187,24 @@ fn those(requests: &[&RequestRow]) -> Option<String> {
     ))
 }
 
-/// Adds the corrections of single attempts to what they cost.
-pub(super) fn add_corrections(requests: &mut [RequestRow], sums: &Rows) -> Result<(), LakeError> {
-    let mut corrections = BTreeMap::new();
+/// Adds corrections and further models to what single attempts used and cost.
+pub(super) fn add_others(requests: &mut [RequestRow], sums: &Rows) -> Result<(), LakeError> {
+    let mut others = BTreeMap::new();
     sums.each(|rows, row| {
-        corrections.insert(rows.name(row, "request_id")?, rows.known_sum(row, "cost_usd")?);
+        let tokens = (rows.count(row, "input_tokens")?, rows.count(row, "output_tokens")?);
+        let unpriced = rows.integer(row, "unpriced")?.unwrap_or_default();
+        let cost = rows.known_sum(row, "cost_usd")?;
+        others.insert(rows.name(row, "request_id")?, (tokens, cost, unpriced));
         Ok(())
     })?;
     for request in requests.iter_mut().filter(|request| request.used.attempts == 1) {
-        if let Some(correction) = corrections.get(&request.request_id) {
-            request.used.cost = Some(request.used.cost.unwrap_or(Usd::ZERO) + *correction);
-        }
+        let Some((tokens, cost, unpriced)) = others.get(&request.request_id) else { continue };
+        let used = &mut request.used;
+        used.input_tokens = used.input_tokens.saturating_add(tokens.0);
+        used.output_tokens = used.output_tokens.saturating_add(tokens.1);
+        // A restatement gives one row a price that had none.
+        let is_known = unpriced.saturating_add(i64::from(used.cost.is_none())) <= 0;
+        used.cost = is_known.then_some(used.cost.unwrap_or(Usd::ZERO) + *cost);
     }
     Ok(())
 }

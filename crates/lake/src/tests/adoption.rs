@@ -35,7 +35,7 @@ fn spool_in(root: &Path) -> Spool {
 fn settle(spool: &Spool, numbers: std::ops::Range<u64>) {
     for n in numbers {
         let mut slot = spool.reserve().unwrap();
-        slot.open(&Intent { event: priced_event(n), held: Vec::new() }).unwrap();
+        slot.open(Intent { event: priced_event(n), held: Vec::new() }).unwrap();
         slot.settle(priced_event(n), Vec::new());
     }
 }
@@ -118,7 +118,7 @@ async fn a_dead_process_is_adopted_exactly_however_often_the_adoption_dies() {
     let mut under_way: Vec<_> = (11..13)
         .map(|n| {
             let mut slot = spool.reserve().unwrap();
-            slot.open(&Intent { event: priced_event(n), held: Vec::new() }).unwrap();
+            slot.open(Intent { event: priced_event(n), held: Vec::new() }).unwrap();
             slot
         })
         .collect();

@@ -7,7 +7,7 @@ use events::{
 };
 use units::{KeyId, RequestId, UnixMicros, Usd};
 
-use super::rows::{DAY_US, NOON, bare_event, open, priced_event, row};
+use super::rows::{DAY_US, NOON, bare_event, number, open, priced_event, row};
 use super::sample::usage;
 use crate::{Dimension, Filter, GroupBy, Lake, LakeRow, Lens, RequestKind, RequestsQuery, Window};
 
@@ -191,6 +191,52 @@ async fn a_request_that_failed_over_is_shown_with_what_all_its_attempts_used() {
     assert_eq!(ids, [1, 2].map(|n| RequestId::from_u128(n).to_string()));
     let nobody = Lens { team: Some("nobody".into()), ..lens };
     assert!(lake.dearest_requests(&nobody, &[], 2).await.unwrap().is_empty());
+}
+
+/// What an attempt used on a further model.
+fn beside(mut event: UsageEvent, cost: Option<i128>) -> UsageEvent {
+    event.decision.is_final = false;
+    event.decision.reason = Some("caused:advisor_message".to_owned());
+    event.model.resolved = Some("advisor".to_owned());
+    event.cost.billed = cost.map(Usd::from_pico);
+    event
+}
+
+#[tokio::test]
+async fn what_a_request_used_on_further_models_is_money_of_it_and_no_request_or_attempt() {
+    let dir = tempfile::tempdir().unwrap();
+    let lake = open(&dir).await;
+    let mut events = vec![beside(priced_event(1), Some(40)), priced_event(1)];
+    events.extend([beside(priced_event(2), None), priced_event(2)]);
+    events.extend(failed_over(3, true));
+    events.push(beside(priced_event(3), Some(100)));
+    let rows: Vec<LakeRow> = (0..).zip(events).map(|(seq, event)| row("n1", seq, event)).collect();
+    lake.commit("n1/e1", &rows, 7).await.unwrap();
+
+    let page = lake.requests(&everything()).await.unwrap();
+    assert_eq!(page.rows.len(), 3, "one line each");
+    let used = |n: u128| {
+        let id = RequestId::from_u128(n).to_string();
+        page.rows.iter().find(|row| row.request_id == id).unwrap().used
+    };
+    assert_eq!((used(1).attempts, used(1).cost), (1, Some(Usd::from_pico(41))));
+    assert_eq!((used(1).input_tokens, used(1).output_tokens), (200, 20));
+    assert_eq!((used(2).attempts, used(2).cost), (1, None), "part of it is unknown");
+    assert_eq!((used(3).attempts, used(3).cost), (3, Some(Usd::from_pico(106))));
+
+    for (sql, expected) in [
+        ("SELECT COUNT(*) FILTER (WHERE is_final) FROM usage", 3),
+        ("SELECT SUM(requests) FROM usage_15m", 3),
+        ("SELECT SUM(requests) FROM usage_day WHERE model = 'advisor'", 0),
+        ("SELECT SUM(calls) FROM usage_day WHERE model = 'advisor'", 3),
+        ("SELECT SUM(unpriced) FROM usage_day", 1),
+        ("SELECT SUM(input_tokens) FROM usage_day", 800),
+    ] {
+        assert_eq!(number(&lake, sql).await, expected, "{sql}");
+    }
+    let found = lake.request(RequestId::from_u128(1), None).await.unwrap();
+    let caused: Vec<_> = found.iter().map(|it| it.event.decision.caused().is_some()).collect();
+    assert_eq!(caused, [false, true], "its own row comes first");
 }
 
 /// An attempt of which everything is known.

@@ -12,6 +12,7 @@ use units::{RequestId, UnixMicros, Usd};
 use super::rows::{DAY_US, NOON, amount, number, open, priced_event, row};
 use super::sample::usage;
 use super::upkeep::ground::assert_exact;
+use crate::window::HOUR_US;
 use crate::{
     Amounts, Dimension, ExploreQuery, Grain, Lake, LakeError, LakeRow, Lens, Measure, Metric,
     PriceBasis, RERATE_NODE, Reprice, RequestKind, RequestsQuery, RerateFilter, RerateOptions,
@@ -455,7 +456,7 @@ async fn a_request_tells_its_corrections_and_lists_tell_what_it_costs_now() {
 #[tokio::test]
 async fn budgets_explore_and_what_providers_report_see_the_corrected_cost() {
     let dir = tempfile::tempdir().unwrap();
-    let (lake, _) = corrected(&dir).await;
+    let (lake, ids) = corrected(&dir).await;
     let total = Usd::from_pico((100 + 30 + 40 + 50) * 7);
     let window = Window { from: NOON, to: NOON.plus_micros(1) };
     let spend =
@@ -485,6 +486,18 @@ async fn budgets_explore_and_what_providers_report_see_the_corrected_cost() {
     assert_eq!(drift.len(), 1);
     assert_eq!((drift[0].requests, drift[0].unpriced), (4, 0));
     assert_eq!((drift[0].reported, drift[0].computed), (Usd::from_pico(4 * 700), total));
+    let lens = Lens::everything(window);
+    let hours = lake.reported_hours(&lens).await.unwrap();
+    let [hour] = hours.as_slice() else { panic!("{hours:?}") };
+    let start = UnixMicros::new(NOON.get() / HOUR_US * HOUR_US);
+    assert_eq!((hour.hour, hour.requests, hour.unpriced), (start, 4, 0));
+    assert_eq!((hour.reported, hour.computed), (drift[0].reported, total));
+    let (provider, model) = (hour.provider.as_deref(), hour.model.as_deref());
+    let differing = lake.differing_requests(&lens, provider, model, 2).await.unwrap();
+    // 910 - 490, 700 - 350 and 700 - 700 pico-dollars apart.
+    assert_eq!(differing, [ids[1].to_string(), ids[2].to_string()]);
+    let none = lake.differing_requests(&lens, None, model, 2).await.unwrap();
+    assert!(none.is_empty(), "of no provider: {none:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Amazon Bedrock's Converse: signed requests, the model in the path, streams of binary frames.
 
+mod embed;
 mod events;
 mod frame;
 mod messages;
@@ -28,12 +29,13 @@ use crate::respond::{self, refuse};
 /// The format.
 pub(crate) struct Bedrock;
 
-/// Answers `POST /model/MODEL/OPERATION`.
+/// Answers `POST /model/MODEL/OPERATION`; what is invoked embeds.
 pub(crate) async fn serve(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     match request.uri().path().rsplit_once('/').map(|(_, operation)| operation) {
         Some("converse" | "converse-stream") => {
             respond::chat::<Bedrock>(State(desk), request).await
         }
+        Some("invoke") => embed::embed(desk, request).await,
         _ => refuse::<Bedrock>(
             &Refusal::new(404, "Unknown operation").coded("UnknownOperationException"),
             desk.serial(),

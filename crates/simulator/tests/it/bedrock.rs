@@ -222,3 +222,32 @@ async fn a_stream_may_end_in_an_exception() {
     assert_eq!((kind.as_str(), name.as_str()), ("exception", "serviceUnavailableException"));
     assert!(payload["message"].is_string());
 }
+
+#[tokio::test]
+async fn models_that_embed_are_invoked_in_their_makers_words() {
+    let simulator = start().await;
+    let invoke = |model: &str, key: &str, body: &Value| {
+        let url = format!("http://{}/model/{model}/invoke", simulator.addr());
+        Client::new().post(url).bearer_auth(key).json(body)
+    };
+    let titan = json!({"inputText": "one two", "dimensions": 4});
+    let several = json!({"texts": ["one", "two"], "input_type": "search_document"});
+    for (model, body, vectors, numbers) in [
+        ("amazon.titan-embed-text-v2%3A0", &titan, "/embedding", 4),
+        ("us.cohere.embed-v4%3A0", &several, "/embeddings/float", 2),
+    ] {
+        let response = invoke(model, "bedrock-api-key", body).send().await.unwrap();
+        let tokens = response.headers()["x-amzn-bedrock-input-token-count"].clone();
+        assert_eq!(tokens, "2", "{model}");
+        let told: Value = response.json().await.unwrap();
+        assert_eq!(told.pointer(vectors).unwrap().as_array().unwrap().len(), numbers, "{told}");
+    }
+    for (model, key, body, status) in [
+        ("amazon.titan-embed-text-v2%3A0", "sk-bad", &titan, 403),
+        ("amazon.titan-embed-text-v2%3A0", "bedrock-api-key", &several, 400),
+        ("us.cohere.embed-v4%3A0", "bedrock-api-key", &titan, 400),
+        ("anthropic.claude-x", "bedrock-api-key", &titan, 400),
+    ] {
+        assert_eq!(json_of(invoke(model, key, body)).await.0, status, "{model}");
+    }
+}

@@ -66,7 +66,7 @@ fn opening_again_raises_what_is_held() {
     let mut raised = intent(1);
     raised.held = vec![settlement(5000)];
     raised.event.times.ended_us = UnixMicros::new(1_763_800_000_000_009);
-    slot.open(&raised).unwrap();
+    slot.open(raised.clone()).unwrap();
     let recovered = recovered_on(&disk.after_kill());
     assert_eq!(recovered.len(), 1);
     assert_eq!(recovered[0].settlements, vec![settlement(5000)]);
@@ -89,7 +89,7 @@ fn a_full_quota_refuses_new_requests_and_never_those_under_way() {
         match reserve_unless(&spool, is_quota) {
             Ok(mut slot) => {
                 let number = under_way.len() as u64;
-                slot.open(&intent(number)).unwrap();
+                slot.open(intent(number)).unwrap();
                 under_way.push((number, slot));
             }
             Err(error) => break error,

@@ -1,5 +1,6 @@
 //! Reading for the committer, the low-water mark, deletion, and attempts open for long.
 
+use events::Frame;
 use proptest::prelude::*;
 use spool::{Spool, SpoolError, SpoolOptions};
 
@@ -111,6 +112,11 @@ proptest! {
             let frames = spool.read(from, page).unwrap();
             let start = usize::try_from(from).unwrap();
             prop_assert_eq!(&frames[..], &all[start..(start + page).min(all.len())]);
+            let rows = spool.read_rows(from, page).unwrap();
+            let is_row = |(_, frame): &&(u64, Frame)| !matches!(frame, Frame::Opened(_));
+            let expected: Vec<_> = frames.iter().filter(is_row).cloned().collect();
+            prop_assert_eq!(rows.frames, expected);
+            prop_assert_eq!(rows.next_seq, frames.last().map(|(seq, _)| seq + 1));
             // Reading again a little earlier is allowed, as after a failed commit.
             from = (from + frames.len() as u64).saturating_sub(back % (page as u64));
         }

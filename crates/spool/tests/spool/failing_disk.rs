@@ -33,7 +33,7 @@ fn a_full_disk_refuses_new_requests_and_settles_those_under_way() {
     let error = loop {
         match reserve_unless(&spool, is_disk) {
             Ok(mut slot) => {
-                slot.open(&intent(under_way.len() as u64)).unwrap();
+                slot.open(intent(under_way.len() as u64)).unwrap();
                 under_way.push(slot);
             }
             Err(error) => break error,
@@ -76,7 +76,7 @@ fn frames_the_disk_would_not_take_are_written_in_order_once_it_does() {
     assert_eq!(spool.stats().frames_pending, 19);
     assert!(is_disk(&spool.reserve().unwrap_err()));
     let mut reserved = reserved;
-    assert!(matches!(reserved.open(&intent(99)), Err(SpoolError::Full(_) | SpoolError::Io { .. })));
+    assert!(matches!(reserved.open(intent(99)), Err(SpoolError::Full(_) | SpoolError::Io { .. })));
     drop(reserved);
 
     disk.fail_writes(false);
@@ -95,7 +95,7 @@ fn an_intent_the_disk_would_not_take_is_not_recorded() {
     let spool = spool_on(&disk, NEVER);
     let mut slot = reserve(&spool);
     disk.fail_writes(true);
-    assert!(matches!(slot.open(&intent(1)), Err(SpoolError::Io { action: "write", .. })));
+    assert!(matches!(slot.open(intent(1)), Err(SpoolError::Io { action: "write", .. })));
     disk.fail_writes(false);
     drop(slot);
     settle(&spool, 2);

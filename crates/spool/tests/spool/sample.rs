@@ -113,7 +113,7 @@ pub(crate) fn reserve_unless(
 
 pub(crate) fn open(spool: &Spool, number: u64) -> Slot {
     let mut slot = reserve(spool);
-    slot.open(&intent(number)).unwrap();
+    slot.open(intent(number)).unwrap();
     slot
 }
 

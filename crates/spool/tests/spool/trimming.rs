@@ -33,7 +33,7 @@ fn the_largest_frame_holds_the_most_tags_an_event_may_carry() {
     let key = |n: usize| format!("{n:0256}");
     large.event.attribution.tags = (0..32).map(|n| (key(n), "v".repeat(256))).collect();
     let mut slot = reserve(&spool);
-    slot.open(&large).unwrap();
+    slot.open(large.clone()).unwrap();
     slot.settle(large.event.clone(), large.held);
     assert_eq!(recovered_on(&disk.after_kill())[0].event, large.event);
     assert_eq!(spool.stats().frames_trimmed, 0);
@@ -59,7 +59,7 @@ fn no_text_is_long_enough_to_lose_an_event() {
     intent.event = huge.clone();
     intent.held = settlements.clone();
     let mut slot = reserve(&spool);
-    slot.open(&intent).unwrap();
+    slot.open(intent).unwrap();
     slot.settle(huge, settlements.clone());
     let recovered = recovered_on(&disk.after_kill());
     assert_eq!(recovered.len(), 1);
@@ -76,6 +76,6 @@ fn an_intent_over_too_many_budgets_is_refused_before_anything_is_sent() {
     let mut slot = reserve(&spool);
     let mut wide = intent(1);
     wide.held = vec![settlement(1); SETTLEMENTS_MAX + 1];
-    assert!(matches!(slot.open(&wide), Err(SpoolError::TooLarge(_))));
-    slot.open(&intent(1)).unwrap();
+    assert!(matches!(slot.open(wide), Err(SpoolError::TooLarge(_))));
+    slot.open(intent(1)).unwrap();
 }

@@ -76,6 +76,16 @@ pub struct Detection {
     /// Least spend of five minutes that is a runaway, US dollars as text.
     #[schemars(with = "String", extend("format" = "usd"))]
     pub burn_usd_min: Usd,
+    /// Least difference between what a provider reports and the price book, thousandths of what it reports:
+    /// 5 is half a percent.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub drift_per_mille_min: u32,
+    /// Least amount such a difference must come to since it began, within two weeks, US dollars as text.
+    #[schemars(with = "String", extend("format" = "usd"))]
+    pub drift_usd_min: Usd,
+    /// Least calls such a difference must rest on.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub drift_calls_min: u64,
     /// Age of the oldest usage not yet in the lake that is told, seconds.
     #[schemars(range(min = 5, max = 86_400))]
     pub commit_lag_s_max: u64,
@@ -92,6 +102,9 @@ impl Default for Detection {
             impact_percent_min: 50,
             burn_rate_times: 10,
             burn_usd_min: Usd::from_dollars(1),
+            drift_per_mille_min: 5,
+            drift_usd_min: Usd::from_dollars(1),
+            drift_calls_min: 20,
             commit_lag_s_max: 60,
             every_s: 15,
         }

@@ -85,7 +85,8 @@ pub struct Budget {
     /// What happens to a request when little is left.
     #[serde(default)]
     pub on_tight: OnTight,
-    /// What happens to a request for a model without a price.
+    /// What happens to a request for a model without a price, and to one that makes a batch, whose cost
+    /// nothing bounds.
     #[serde(default)]
     pub on_unpriced: OnUnpriced,
     /// What a gateway does when its lease is used up and the console cannot be asked.

@@ -77,6 +77,8 @@ impl Script<'_> {
                 "\n[[alert]]\nname = \"finance\"\nkind = \"slack\"\n\
                  url = \"file:{data_dir}/slack-url\"\nallow_private = true\n"
             ));
+            // The one provider that names costs is paid cents: a dollar would hide its planted drift.
+            add(format_args!("\n[detection]\ndrift_usd_min = \"0.001\"\n"));
         }
         text
     }

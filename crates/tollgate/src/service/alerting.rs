@@ -10,7 +10,7 @@ use alerts::{
     WatchOptions, Worker, WorkerOptions,
 };
 use async_trait::async_trait;
-use finops::{BudgetRule, BudgetUse, BurnRule, Gauge, Measured, SpendRule, StallKind};
+use finops::{BudgetRule, BudgetUse, BurnRule, DriftRule, Gauge, Measured, SpendRule, StallKind};
 use lake::Lake;
 use serde_json::Value;
 use store::{DeliveryKind, Leases, Severity, Store};
@@ -60,6 +60,12 @@ pub(super) fn start(parts: Parts<'_>) -> Result<(Watch, Worker), CommandError> {
             ..SpendRule::default()
         },
         burn: BurnRule { times: detection.burn_rate_times, floor: detection.burn_usd_min },
+        drift: DriftRule {
+            per_mille_min: detection.drift_per_mille_min,
+            amount_min: detection.drift_usd_min,
+            calls_min: detection.drift_calls_min,
+            ..DriftRule::default()
+        },
         every: Duration::from_secs(detection.every_s),
         zone: config.organisation.time_zone.billing().clone(),
     };

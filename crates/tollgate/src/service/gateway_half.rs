@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{
-    Accounting, AnswerCache, Authority, BodyMemory, Current, Drain, Engine, EngineOptions,
+    Accounting, AnswerCache, Authority, Batches, BodyMemory, Current, Drain, Engine, EngineOptions,
     HttpLink, HttpLinkOptions, InForce, Leases, LeasesOptions, Listen, Local, Origin,
     SecretUnresolved, SnapshotFeed, SnapshotFeedOptions, SnapshotFile,
 };
@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use units::{Clock, Secret};
 
 use super::publisher::Published;
-use super::{gauges, node, record};
+use super::{batches, gauges, node, record};
 use crate::config::{Config, Environment, SecretRef, SpoolSync};
 use crate::failure::CommandError;
 
@@ -84,6 +84,15 @@ impl GatewayHalf {
             }
             .run(stopping.clone()),
         )];
+        tasks.push(tokio::spawn({
+            let (current, mut stopping) = (Arc::clone(&current), stopping.clone());
+            async move {
+                tokio::select! {
+                    () = current.close_idle() => {}
+                    _ = stopping.wait_for(|stop| *stop) => {}
+                }
+            }
+        }));
         match source {
             Source::Here(published) => {
                 let local_feed = LocalFeed {
@@ -111,7 +120,9 @@ impl GatewayHalf {
                 tasks.push(tokio::spawn(feed.run(stopping.clone())));
             }
         }
+        let claims = Arc::new(batches::LakeClaims::default());
         let recorder = record::Recorder {
+            claims: Arc::clone(&claims),
             options: LakeOptions::new(config.storage.lake_dir()),
             lake,
             clock,
@@ -123,7 +134,8 @@ impl GatewayHalf {
         // Its own end: money is given back before the last commit, and not after the console's.
         let (farewell, leaving) = watch::channel(false);
         let keeping = tokio::spawn(Arc::clone(&leases).run(leaving));
-        let engine = Arc::new(engine(&config, accounting, current, leases, metrics));
+        let engine = engine(&config, accounting, current, leases, (Batches::new(claims), metrics));
+        let engine = Arc::new(engine);
         let leases = tokio::spawn(hand_back(keeping, farewell, stop.subscribe()));
         Ok(Self { engine, config, stop, leases, tasks })
     }
@@ -282,7 +294,7 @@ fn engine(
     accounting: Arc<Accounting>,
     current: Arc<Current>,
     leases: Arc<Leases>,
-    metrics: PrometheusHandle,
+    (batches, metrics): (Batches, PrometheusHandle),
 ) -> Engine {
     let server = &config.server;
     Engine {
@@ -297,6 +309,7 @@ fn engine(
         accounting,
         leases,
         memory: BodyMemory::new(server.body_memory_bytes_max),
+        batches,
         cache: AnswerCache::new(server.cache_bytes_max),
         drain: Arc::new(Drain::default()),
     }

@@ -9,11 +9,15 @@ use spool::{RealDisk, Spool};
 use tokio::sync::watch;
 use units::Clock;
 
+use super::batches::LakeClaims;
+
 /// Pause before a lake that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// What it takes to record.
 pub(super) struct Recorder {
+    /// Told of the lake once it is open.
+    pub(super) claims: Arc<LakeClaims>,
     pub(super) options: LakeOptions,
     /// The lake where it is open already, with everything earlier processes left in it.
     pub(super) lake: Option<Lake>,
@@ -31,6 +35,7 @@ impl Recorder {
             tracing::error!("the lake was never reached; the next start commits what is spooled");
             return;
         };
+        self.claims.opened(&lake);
         let options = CommitterOptions { interval: self.interval, ..CommitterOptions::default() };
         let committer = Committer::new(lake, self.spool).with_options(options);
         if let Err(error) = Box::pin(committer.run(stopping)).await {

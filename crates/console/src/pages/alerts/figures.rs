@@ -1,9 +1,9 @@
 //! The figures of an incident, in words and tables. Those of another release that this one cannot read
 //! are shown as they are.
 
-use finops::{Decomposition, Driver, Evidence, IncidentFigures};
+use finops::{Decomposition, Driver, Evidence, IncidentFigures, Remedy, drift_per_mille};
 use store::Incident;
-use units::Usd;
+use units::{UnixMicros, Usd};
 
 use crate::amount::{Aligned, Amount, Unit};
 use crate::figures::{count, duration, exact_usd, signed_percent, usd};
@@ -99,6 +99,34 @@ impl Told {
         figures.drivers.iter().map(row).collect()
     }
 
+    /// What to do about it.
+    pub(super) fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Figures(figures) => Remedy::of(figures),
+            Self::Raw(_) => None,
+        }
+    }
+
+    /// Provider and model it is about, as explore filters by them.
+    pub(super) fn usage(&self) -> Vec<(&'static str, String)> {
+        let Self::Figures(figures) = self else { return Vec::new() };
+        let Evidence::ReportedCost { provider, model, .. } = &figures.evidence else {
+            return Vec::new();
+        };
+        let provider = provider.clone().map(|provider| ("provider", provider));
+        provider.into_iter().chain(model.clone().map(|model| ("model", model))).collect()
+    }
+
+    /// When what it tells of began: what costs money may have begun long before it was first seen.
+    pub(super) fn since(&self, incident: &Incident) -> UnixMicros {
+        match self {
+            Self::Figures(figures) if has_begun(&figures.evidence) => {
+                figures.since.min(incident.first_seen)
+            }
+            Self::Figures(_) | Self::Raw(_) => incident.first_seen,
+        }
+    }
+
     /// Ids of requests that show it.
     pub(super) fn samples(&self) -> Vec<String> {
         match self {
@@ -118,6 +146,11 @@ impl Told {
 
 fn dollars(amount: Usd) -> Amount {
     Amount { digits: amount.pico(), unit: Unit::Usd }
+}
+
+/// Whether its figures say when it began; others say from when on they were looked at.
+fn has_begun(evidence: &Evidence) -> bool {
+    matches!(evidence, Evidence::Spend { .. } | Evidence::ReportedCost { .. })
 }
 
 /// Stalls are told in time, not in money.
@@ -153,6 +186,20 @@ fn evidence(evidence: &Evidence, moments: &Moments) -> Vec<(&'static str, String
             facts.extend(provider.clone().map(|provider| ("Provider", provider)));
             facts.push(("Calls without a price", count(*calls)));
             facts.push(("Their tokens", count(*tokens)));
+            facts
+        }
+        Evidence::ReportedCost { provider, model, reported, computed, calls, from } => {
+            let model = model.clone().unwrap_or_else(|| "no model".to_owned());
+            let mut facts = vec![("Model", model)];
+            facts.extend(provider.clone().map(|provider| ("Provider", provider)));
+            facts.push(("The provider reports", exact_usd(*reported)));
+            facts.push(("By the price book", exact_usd(*computed)));
+            let share = drift_per_mille(*reported, *computed).map(signed_percent);
+            let share = share.map(|share| format!(" ({share})")).unwrap_or_default();
+            let difference = exact_usd(*reported - *computed);
+            facts.push(("Difference", format!("{difference}{share}")));
+            let from = moments.stamp(*from).shown;
+            facts.push(("Calls compared", format!("{} since {from}", count(*calls))));
             facts
         }
         Evidence::Stall { for_ms, limit_ms, .. } => vec![

@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
-use finops::Driver;
+use finops::{Driver, Remedy};
 use store::{DeliveryFilter, Incident};
 use units::IncidentId;
 
@@ -29,6 +29,7 @@ struct IncidentPage {
     facts: Vec<(&'static str, String)>,
     effects: Vec<EffectRow>,
     drivers: Vec<DriverRow>,
+    remedy: Option<Remedy>,
     /// Id and where it is; empty for those who may not see requests.
     samples: Vec<(String, String)>,
     raw: Option<String>,
@@ -79,7 +80,8 @@ pub(crate) async fn show(
         head: Head::of(&state, &incident, &told),
         facts: told.facts(&state.moments()),
         effects: told.effects(),
-        drivers: told.drivers(|driver| explore(&state, &incident, Some(driver))),
+        drivers: told.drivers(|driver| explore(&state, &incident, &told, Some(driver))),
+        remedy: told.remedy(),
         samples: samples.map(|id| (format!("/requests/{id}"), id)).collect(),
         raw: told.raw().map(str::to_owned),
         deliveries: deliveries.iter().map(|one| DeliveryRow::of(&state, one)).collect(),
@@ -119,20 +121,25 @@ impl Head {
             is_expected: incident.is_expected(state.now()),
             acknowledged: attention.acknowledged_at.map(|at| (moments.stamp(at), by)),
             impact: told.impact().map(ExactMoney),
-            since: moments.stamp(incident.first_seen),
+            since: moments.stamp(told.since(incident)),
             last_seen: moments.stamp(incident.last_seen),
-            explore: explore(state, incident, None),
+            explore: explore(state, incident, told, None),
         }
     }
 }
 
 /// The days of an incident in explore, within its team and a driver of it.
-fn explore(state: &ConsoleState, incident: &Incident, driver: Option<&Driver>) -> String {
+fn explore(
+    state: &ConsoleState,
+    incident: &Incident,
+    told: &Told,
+    driver: Option<&Driver>,
+) -> String {
     let zone = &state.settings.zone;
     let day = |at| zone.date_of(at).to_string();
     let mut pairs = vec![
         ("range", "dates".to_owned()),
-        ("from", day(incident.first_seen)),
+        ("from", day(told.since(incident))),
         ("to", day(incident.last_seen)),
         ("grain", "hour".to_owned()),
         ("by", "model".to_owned()),
@@ -140,7 +147,7 @@ fn explore(state: &ConsoleState, incident: &Incident, driver: Option<&Driver>) -
     ];
     let team = incident.team.as_ref().map(|team| ("team", team.to_string()));
     let driver = driver.map(|driver| (driver.by.as_str(), driver.name.clone()));
-    for (what, value) in team.into_iter().chain(driver) {
+    for (what, value) in team.into_iter().chain(driver).chain(told.usage()) {
         pairs.push(("f", what.to_owned()));
         pairs.push(("op", "is".to_owned()));
         pairs.push(("v", value));

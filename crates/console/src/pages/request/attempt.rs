@@ -27,6 +27,9 @@ impl AttemptView {
                 format!("Attempt {number}, {}", done(event))
             }
             (0, _) => "No provider was asked".to_owned(),
+            (number, _) if event.decision.caused().is_some() => {
+                format!("Attempt {number}, further model")
+            }
             (number, 0) => format!("Attempt {number}"),
             (number, revision) => format!("Attempt {number}, corrected {revision}"),
         };

@@ -180,3 +180,43 @@ proptest! {
         run(Dialect::AnthropicMessages, [stream.as_slice()]);
     }
 }
+
+#[test]
+fn sources_told_in_a_stream_are_those_of_their_block_whatever_kind_they_are() {
+    let citation = |json: &str| {
+        event(
+            "contentBlockDelta",
+            &format!(r#"{{"contentBlockIndex":1,"delta":{{"citation":{json}}}}}"#),
+        )
+    };
+    let text = |block: u8, text: &str| {
+        let payload = format!(r#"{{"contentBlockIndex":{block},"delta":{{"text":"{text}"}}}}"#);
+        event("contentBlockDelta", &payload)
+    };
+    let stop =
+        |block: u8| event("contentBlockStop", &format!(r#"{{"contentBlockIndex":{block}}}"#));
+    let frames = [
+        text(0, "Grüße 🌦: "),
+        stop(0),
+        citation(
+            r#"{"title":"T","sourceContent":[{"text":"12 "},{"text":"C"}],"location":{"documentPage":{"documentIndex":2,"start":3,"end":4}}}"#,
+        ),
+        text(1, "zwölf"),
+        citation(r#"{"location":{"web":{"url":"https://e.org/w"}}}"#),
+        citation(r#"{"location":5}"#),
+        stop(1),
+        event("messageStop", r#"{"stopReason":"end_turn"}"#),
+    ]
+    .concat();
+    for size in [1, 9, frames.len()] {
+        let (chat, error, _) = run(Dialect::OpenaiChat, frames.chunks(size));
+        assert_eq!(error, None);
+        let page = r#""annotations":[{"type":"url_citation","url_citation":{"start_index":9,"end_index":14,"url":"https://e.org/w","title":""}}]"#;
+        assert_eq!(chat.matches("annotations").count(), 1, "a document has no word there");
+        assert!(chat.contains(page), "{chat}");
+        let (gemini, ..) = run(Dialect::GeminiGenerate, frames.chunks(size));
+        let segment = r#"{"startIndex":14,"endIndex":20,"text":"zwölf"}"#;
+        assert_eq!(gemini.matches(segment).count(), 2, "{gemini}");
+        assert!(gemini.contains(r#""retrievedContext":{"title":"T","text":"12 C"}"#), "{gemini}");
+    }
+}

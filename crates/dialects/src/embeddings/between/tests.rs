@@ -16,7 +16,7 @@ fn asked(shape: VectorShape, dialect: Dialect, body: &str) -> Result<String, Req
 }
 
 fn answered(shape: VectorShape, from: Dialect, body: &str) -> (String, Option<u64>) {
-    let asked = VectorsAsked { shape, model: "m", estimated_tokens: 7 };
+    let asked = VectorsAsked { shape, model: "m", estimated_tokens: 7, counted: None };
     let body = Bytes::copy_from_slice(body.as_bytes());
     let reply = transcode_vectors(from, &asked, &body, &ReplyContext::unpriced()).unwrap();
     let tokens = reply.facts.usage.map(|usage| usage.meters.input_tokens());
@@ -104,8 +104,75 @@ fn vectors_come_back_in_the_clients_shape_with_the_providers_count_or_an_estimat
 }
 
 #[test]
+fn one_cloud_is_asked_in_the_words_of_each_models_maker() {
+    let sent = |shape, model, drop_params, body: &str| {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let dialect = Dialect::BedrockConverse;
+        let target = Target { dialect, model, max_output_tokens: None, drop_params };
+        let encoded = encode_vectors(shape, &body, &target)?;
+        let text = String::from_utf8(encoded.body.whole().to_vec()).unwrap();
+        Ok((text, encoded.dropped.join(",")))
+    };
+    let one = r#"{"model":"r","input":"a","dimensions":256}"#;
+    let query = r#"{"content":{"parts":[{"text":"a"}]},"taskType":"RETRIEVAL_QUERY"}"#;
+    let contents = VectorShape::Contents(Verb::EmbedContent);
+    let search = r#"{"texts":["a"],"input_type":"search_query","embedding_types":["float"]}"#;
+    let document = search.replace("query", "document");
+    let long = document.replace("]}", "],\"output_dimension\":256}");
+    for (shape, model, body, expected, dropped) in [
+        (LIST, "amazon.titan-embed-text-v2:0", one, r#"{"inputText":"a","dimensions":256}"#, ""),
+        (LIST, "amazon.titan-embed-text-v1", one, r#"{"inputText":"a"}"#, "dimensions"),
+        (LIST, "cohere.embed-v4:0", one, &long, ""),
+        (LIST, "cohere.embed-english-v3", one, &document, "dimensions"),
+        (contents, "eu.cohere.embed-v4:0", query, search, ""),
+        (contents, "amazon.titan-embed-text-v2:0", query, r#"{"inputText":"a"}"#, "taskType"),
+    ] {
+        let told: Result<_, RequestError> = sent(shape, model, true, body);
+        assert_eq!(told.unwrap(), (expected.to_owned(), dropped.to_owned()), "{model}");
+    }
+    let two = r#"{"model":"r","input":["a","b"]}"#;
+    let requests = r#"{"requests":[{"content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"text":"b"}]}}]}"#;
+    let many = format!(r#"{{"model":"r","input":[{}"x"]}}"#, "\"x\",".repeat(96));
+    for (shape, model, body, param) in [
+        (LIST, "amazon.titan-embed-text-v2:0", two, "input"),
+        (BATCH, "amazon.titan-embed-text-v1", requests, "requests"),
+        (LIST, "amazon.titan-embed-text-v1", one, "dimensions"),
+        (contents, "amazon.titan-embed-text-v2:0", query, "taskType"),
+        (LIST, "cohere.embed-v4:0", many.as_str(), "input"),
+        (LIST, "anthropic.claude-x", two, "model"),
+    ] {
+        let told: Result<(String, String), RequestError> = sent(shape, model, false, body);
+        assert_eq!(told.unwrap_err().param(), Some(param), "{model} {body}");
+    }
+}
+
+#[test]
+fn one_clouds_vectors_are_counted_in_their_body_or_in_a_header() {
+    let told = |model, body: &'static str, header: Option<u64>| {
+        let count = |tokens| Meters::NONE.with(events::Meter::InputText, tokens);
+        let (shape, estimated_tokens) = (BATCH, 7);
+        let asked = VectorsAsked { shape, model, estimated_tokens, counted: header.map(count) };
+        let context = ReplyContext::unpriced();
+        let body = Bytes::from_static(body.as_bytes());
+        let reply = transcode_vectors(Dialect::BedrockConverse, &asked, &body, &context).unwrap();
+        let tokens = reply.facts.usage.map(|usage| usage.meters.input_tokens());
+        (String::from_utf8(reply.body.to_vec()).unwrap(), tokens)
+    };
+    let titan = r#"{"embedding":[0.5],"inputTextTokenCount":3}"#;
+    let cohere = r#"{"id":"x","embeddings":{"float":[[0.5]]},"response_type":"embeddings_by_type","texts":["a"]}"#;
+    let values = r#"{"embeddings":[{"values":[0.5]}]}"#.to_owned();
+    for (model, body, header, tokens) in [
+        ("amazon.titan-embed-text-v2:0", titan, Some(9), Some(3)),
+        ("us.cohere.embed-v4:0", cohere, Some(5), Some(5)),
+        ("us.cohere.embed-v4:0", cohere, None, None),
+    ] {
+        assert_eq!(told(model, body, header), (values.clone(), tokens), "{model}");
+    }
+}
+
+#[test]
 fn an_answer_without_vectors_is_an_error() {
-    let asked = VectorsAsked { shape: BATCH, model: "m", estimated_tokens: 1 };
+    let asked = VectorsAsked { shape: BATCH, model: "m", estimated_tokens: 1, counted: None };
     for dialect in [Dialect::GeminiGenerate, Dialect::CohereChat, Dialect::OpenaiChat] {
         for body in ["{}", "[", r#"{"error":{"code":400,"message":"no"}}"#] {
             let body = Bytes::from_static(body.as_bytes());
@@ -120,6 +187,7 @@ fn the_path_is_the_providers() {
     for (dialect, shape, path) in [
         (Dialect::OpenaiChat, BATCH, "/embeddings"),
         (Dialect::CohereChat, LIST, "/embed"),
+        (Dialect::BedrockConverse, LIST, "/model/m/invoke"),
         (Dialect::GeminiGenerate, LIST, "/models/m:batchEmbedContents"),
         (
             Dialect::GeminiGenerate,

@@ -4,7 +4,9 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::reply::{empty_block, envelope, stop_reason, stop_sequence, usage};
+use super::reply::{
+    advice_blocks, empty_block, envelope, iterations, stop_reason, stop_sequence, usage,
+};
 use super::{error_value, signature};
 use crate::answer::{Answer, PartKind};
 use crate::beats::Beat;
@@ -34,21 +36,20 @@ impl Events for BlockEvents {
                     message["usage"] = usage(answer, answer.usage.output_tokens.min(1));
                 }
                 event(out, "message_start", &json!({"type": "message_start", "message": message}));
+                for (index, block) in advice_blocks(answer).into_iter().enumerate() {
+                    open(out, index, &block);
+                    close(out, index);
+                }
             }
             Beat::Begin { .. } | Beat::Usage => {}
             Beat::Open { choice, part: index } => {
                 let part = &answer.choices[choice].parts[index];
-                let block = empty_block(answer, index, part);
-                event(
-                    out,
-                    "content_block_start",
-                    &json!({"type": "content_block_start", "index": index, "content_block": block}),
-                );
+                open(out, at(answer, index), &empty_block(answer, index, part));
                 if index == 0 {
                     event(out, "ping", &json!({"type": "ping"}));
                 }
                 if matches!(part.kind, PartKind::Tool(_)) {
-                    delta(out, index, ("input_json_delta", "partial_json"), "");
+                    delta(out, at(answer, index), ("input_json_delta", "partial_json"), "");
                 }
             }
             Beat::Delta { choice, part: index, from, to } => {
@@ -58,14 +59,14 @@ impl Events for BlockEvents {
                     PartKind::Text => ("text_delta", "text"),
                     PartKind::Tool(_) => ("input_json_delta", "partial_json"),
                 };
-                delta(out, index, names, &part.text[from..to]);
+                delta(out, at(answer, index), names, &part.text[from..to]);
             }
             Beat::Close { choice, part: index } => {
+                let place = at(answer, index);
                 if answer.choices[choice].parts[index].kind == PartKind::Thinking {
-                    delta(out, index, ("signature_delta", "signature"), &signature(self.serial));
+                    delta(out, place, ("signature_delta", "signature"), &signature(self.serial));
                 }
-                let stop = json!({"type": "content_block_stop", "index": index});
-                event(out, "content_block_stop", &stop);
+                close(out, place);
             }
             Beat::Finish { choice } => finish(out, answer, choice),
             Beat::End => event(out, "message_stop", &json!({"type": "message_stop"})),
@@ -92,8 +93,25 @@ fn finish(out: &mut Vec<u8>, answer: &Answer, choice: usize) {
             "output_tokens": usage.output_tokens,
             "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
         });
+        if let Some(iterations) = iterations(answer) {
+            told["usage"]["iterations"] = iterations;
+        }
     }
     event(out, "message_delta", &told);
+}
+
+/// The place of a part among the blocks, behind those of the advisor.
+fn at(answer: &Answer, part: usize) -> usize {
+    2 * answer.advice.len() + part
+}
+
+fn open(out: &mut Vec<u8>, index: usize, block: &Value) {
+    let start = json!({"type": "content_block_start", "index": index, "content_block": block});
+    event(out, "content_block_start", &start);
+}
+
+fn close(out: &mut Vec<u8>, index: usize) {
+    event(out, "content_block_stop", &json!({"type": "content_block_stop", "index": index}));
 }
 
 fn event(out: &mut Vec<u8>, name: &str, data: &Value) {

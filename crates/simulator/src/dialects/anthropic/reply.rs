@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Anthropic, signature, tool_use_id};
-use crate::answer::{Answer, Finish, Part, PartKind};
+use crate::answer::{Advice, Answer, Finish, Part, PartKind};
+use crate::bill::Quantities;
 use crate::dialects::{Wire, to_json};
 
 /// The body of a plain answer.
@@ -12,13 +13,18 @@ pub(super) fn encode(answer: &Answer) -> Vec<u8> {
         return Vec::new();
     };
     let mut message = envelope(answer);
-    message["content"] = (0..).zip(&choice.parts).map(|(i, part)| block(answer, i, part)).collect();
+    let advice = advice_blocks(answer).into_iter();
+    let parts = (0..).zip(&choice.parts).map(|(i, part)| block(answer, i, part));
+    message["content"] = advice.chain(parts).collect();
     message["stop_reason"] = stop_reason(&choice.finish).into();
     message["stop_sequence"] = stop_sequence(&choice.finish);
     if answer.tells_usage {
         message["usage"] = usage(answer, answer.usage.output_tokens);
         message["usage"]["output_tokens_details"] =
             json!({"thinking_tokens": answer.usage.reasoning_tokens});
+        if let Some(iterations) = iterations(answer) {
+            message["usage"]["iterations"] = iterations;
+        }
     }
     to_json(&message)
 }
@@ -52,6 +58,44 @@ pub(super) fn usage(answer: &Answer, output_tokens: u64) -> Value {
         "service_tier": answer.tier,
         "inference_geo": "global",
     })
+}
+
+/// The calls of the advisor and what it said, which come before the answer.
+pub(super) fn advice_blocks(answer: &Answer) -> Vec<Value> {
+    let blocks = |(index, advice): (usize, &Advice)| {
+        let id = format!("srvtoolu_{:016x}{index:04x}", answer.serial);
+        let said = json!({"type": "advisor_result", "text": advice.text, "stop_reason": null});
+        [
+            json!({"type": "server_tool_use", "id": id, "name": "advisor", "input": {}}),
+            json!({"type": "advisor_tool_result", "tool_use_id": id, "content": said}),
+        ]
+    };
+    answer.advice.iter().enumerate().flat_map(blocks).collect()
+}
+
+/// The samplings of an answer, one after the other, where they are of more than one model. What the
+/// advisor used is told here alone.
+pub(super) fn iterations(answer: &Answer) -> Option<Value> {
+    let sampling = |kind: &str, model: &str, usage: &Quantities| {
+        json!({
+            "type": kind,
+            "model": model,
+            "input_tokens": usage.input_tokens,
+            "cache_creation_input_tokens": usage.cache_write_tokens,
+            "cache_read_input_tokens": usage.cache_read_tokens,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": usage.cache_write_tokens - usage.cache_write_1h_tokens,
+                "ephemeral_1h_input_tokens": usage.cache_write_1h_tokens,
+            },
+            "output_tokens": usage.output_tokens,
+        })
+    };
+    let advice = answer.advice.iter();
+    let mut told: Vec<Value> =
+        advice.map(|advice| sampling("advisor_message", &advice.model, &advice.usage)).collect();
+    let has_advice = !told.is_empty();
+    told.push(sampling("message", &answer.model, &answer.usage));
+    has_advice.then_some(Value::Array(told))
 }
 
 /// A block before its text.

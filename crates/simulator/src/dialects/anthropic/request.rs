@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::ask::{Ask, Limits, Thinking, ToolCall, Wish, calls_of};
+use crate::ask::{Advisor, Ask, Limits, Thinking, ToolCall, Wish, calls_of};
 use crate::dialects::content::{self, CacheControl, Hints, Part};
 use crate::dialects::{Purpose, malformed};
 use crate::dice::mix_text;
@@ -100,6 +100,7 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8], purpose: Purpose) -> Result
     }
     let stops = core.stop_sequences.unwrap_or_default();
     Ok(Ask {
+        advisor: advisor_of(wishes.tools.as_deref().unwrap_or_default()),
         model,
         prompt,
         cache: CacheStyle::Marked,
@@ -165,6 +166,21 @@ fn read_tools(prompt: &mut Prompt, raw: &[&RawValue]) -> Result<Vec<ToolCall>, R
         }
     }
     Ok(tools)
+}
+
+/// The model a request lets its own one ask, if any.
+fn advisor_of(tools: &[&RawValue]) -> Option<Advisor> {
+    #[derive(Deserialize)]
+    struct Tool {
+        #[serde(rename = "type", default)]
+        kind: String,
+        model: Option<String>,
+        max_uses: Option<u64>,
+        max_tokens: Option<u64>,
+    }
+    let mut tools = tools.iter().filter_map(|raw| serde_json::from_str::<Tool>(raw.get()).ok());
+    let tool = tools.find(|tool| tool.kind.starts_with("advisor_"))?;
+    Some(Advisor { model: tool.model?, uses_max: tool.max_uses, tokens_max: tool.max_tokens })
 }
 
 fn read_messages(prompt: &mut Prompt, messages: &[Message<'_>]) -> Result<Hints, Refusal> {

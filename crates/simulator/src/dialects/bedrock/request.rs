@@ -49,6 +49,7 @@ pub(super) fn read(model: String, is_stream: bool, body: &[u8]) -> Result<Ask, R
     let tokens_max = limits(config)?;
     let stops = list(&config["stopSequences"]);
     Ok(Ask {
+        advisor: None,
         model,
         prompt,
         cache: CacheStyle::Marked,

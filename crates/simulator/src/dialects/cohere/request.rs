@@ -80,6 +80,7 @@ pub(super) fn read(body: &[u8]) -> Result<Ask, Refusal> {
         return Err(Refusal::invalid("invalid request: max_tokens must be greater than 0"));
     }
     Ok(Ask {
+        advisor: None,
         model: model.to_owned(),
         prompt,
         // Its cache saves time and no money.

@@ -84,6 +84,7 @@ pub(super) fn read(
     let hints = conversation(&mut prompt, &body.contents)?;
     let config = &body.generation_config;
     Ok(Ask {
+        advisor: None,
         prompt,
         cache: CacheStyle::Automatic { bills_writes: false },
         limits: limits(config)?,

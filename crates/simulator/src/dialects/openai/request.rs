@@ -124,6 +124,7 @@ pub(super) fn read(body: &[u8]) -> Result<Ask, Refusal> {
     let thinking = thinking_of(&model, wishes.reasoning_effort.as_deref())?;
     let cache = CacheStyle::Automatic { bills_writes: bills_cache_writes(&model) };
     Ok(Ask {
+        advisor: None,
         prompt,
         cache,
         limits: Limits { tokens_max, stops, choices },

@@ -105,6 +105,7 @@ pub(super) fn read(body: &[u8], purpose: Purpose) -> Result<Ask, Refusal> {
     }
     let cache = CacheStyle::Automatic { bills_writes: bills_cache_writes(&model) };
     Ok(Ask {
+        advisor: None,
         prompt,
         cache,
         limits: Limits { tokens_max: body.max_output_tokens, stops: Vec::new(), choices: 1 },

@@ -15,6 +15,8 @@ use crate::tokens::{IMAGE_TOKENS, MESSAGE_TOKENS, text_tokens};
 
 /// Bytes of base64 of audio that are a token when heard: a tenth of a second of 24 kHz in 16 bits.
 const HEARD_BYTES_PER_TOKEN: usize = 6_400;
+/// Audio tokens heard for each word that is written down.
+const WRITTEN_TOKENS_PER_WORD: u64 = 4;
 /// Audio tokens of a spoken word.
 const SPOKEN_TOKENS_PER_WORD: u64 = 5;
 /// A word's audio, base64; what it holds is nothing anybody listens to.
@@ -65,6 +67,10 @@ pub(super) struct Talk {
     cached: Kinds,
     /// Base64 of audio that is not part of the conversation yet, bytes.
     unheard_bytes: usize,
+    /// The model that writes down what is heard.
+    writer: Option<String>,
+    /// Items that are still to be written down, and their tokens of audio.
+    unwritten: Vec<(String, u64)>,
     speech: Option<Speech>,
 }
 
@@ -82,6 +88,8 @@ impl Talk {
             context: Kinds::default(),
             cached: Kinds::default(),
             unheard_bytes: 0,
+            writer: None,
+            unwritten: Vec::new(),
             speech: None,
         }
     }
@@ -136,8 +144,13 @@ impl Talk {
             }
             "input_audio_buffer.commit" => {
                 let bytes = std::mem::take(&mut self.unheard_bytes);
-                self.context.audio += count(bytes.div_ceil(HEARD_BYTES_PER_TOKEN));
-                let body = json!({ "previous_item_id": null, "item_id": self.name("item") });
+                let heard = count(bytes.div_ceil(HEARD_BYTES_PER_TOKEN));
+                self.context.audio += heard;
+                let item = self.name("item");
+                if self.writer.is_some() {
+                    self.unwritten.push((item.clone(), heard));
+                }
+                let body = json!({ "previous_item_id": null, "item_id": item });
                 vec![self.event("input_audio_buffer.committed", body)]
             }
             "response.create" => self.begin(&event["response"]),
@@ -215,7 +228,40 @@ impl Talk {
         let usage = if self.script.no_usage { Value::Null } else { usage };
         let response = self.response(status, usage);
         self.speech = None;
-        vec![self.event("response.done", json!({ "response": response }))]
+        let mut said = vec![self.event("response.done", json!({ "response": response }))];
+        // A model of its own writes, which takes longer than the response to what was heard.
+        for (item, heard) in std::mem::take(&mut self.unwritten) {
+            said.extend(self.write_down(&item, heard));
+        }
+        said
+    }
+
+    /// What was heard as text, billed on the model that writes.
+    fn write_down(&mut self, item: &str, heard: u64) -> Option<Value> {
+        let model = self.writer.clone()?;
+        let mut dice = Dice::new(mix(self.desk.options.seed, self.serial));
+        let transcript = prose::words(&mut dice, heard / WRITTEN_TOKENS_PER_WORD + 1);
+        let said = text_tokens(&transcript);
+        self.desk.ledger.add(BilledRequest {
+            id: item.to_owned(),
+            request_id: item.to_owned(),
+            model,
+            is_complete: true,
+            quantities: Quantities {
+                input_tokens: heard,
+                output_tokens: said,
+                ..Quantities::default()
+            },
+        });
+        let usage = json!({
+            "type": "tokens", "total_tokens": heard + said, "input_tokens": heard,
+            "output_tokens": said,
+            "input_token_details": { "text_tokens": 0, "audio_tokens": heard },
+        });
+        let body = json!({
+            "item_id": item, "content_index": 0, "transcript": transcript, "usage": usage,
+        });
+        Some(self.event("conversation.item.input_audio_transcription.completed", body))
     }
 
     /// Bills the response under way; gives its usage as told.
@@ -277,6 +323,10 @@ impl Talk {
         if let Some(instructions) = session["instructions"].as_str() {
             self.context.text += text_tokens(instructions);
         }
+        let transcription = &session["audio"]["input"]["transcription"];
+        if transcription.is_object() {
+            self.writer = transcription["model"].as_str().map(str::to_owned);
+        }
         match &session["max_output_tokens"] {
             Value::Null => {}
             limit => self.output_tokens_max = limit.as_u64(),
@@ -304,7 +354,9 @@ impl Talk {
 
     fn session(&self) -> Value {
         let limit = self.output_tokens_max.map_or_else(|| json!("inf"), |max| json!(max));
+        let writes = self.writer.as_ref().map(|model| json!({ "model": model }));
         json!({
+            "audio": { "input": { "transcription": writes } },
             "type": "realtime", "object": "realtime.session", "id": format!("sess_{:016x}", self.serial),
             "model": self.model, "max_output_tokens": limit,
             "output_modalities": [if self.is_spoken { "audio" } else { "text" }],
