@@ -56,12 +56,7 @@ impl<'a> CitationBody<'a> {
         let (id, index, title, place) = match &citation.source {
             Source::Web { url, title } => {
                 let title = title.as_deref();
-                return Self::WebSearchResult {
-                    cited_text,
-                    url,
-                    title,
-                    encrypted_index: "",
-                };
+                return Self::WebSearchResult { cited_text, url, title, encrypted_index: "" };
             }
             Source::Document { id, index, title, place } => (id, index, title, place),
         };
@@ -80,11 +75,9 @@ impl<'a> CitationBody<'a> {
             PlaceUnit::Page => {
                 Self::Pages { document, start_page_number: start, end_page_number: end }
             }
-            PlaceUnit::Block => Self::Blocks {
-                document,
-                start_block_index: start,
-                end_block_index: end,
-            },
+            PlaceUnit::Block => {
+                Self::Blocks { document, start_block_index: start, end_block_index: end }
+            }
         }
     }
 }
