@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use units::Usd;
 
 use crate::harness::{Answer, Gateway, PROVIDER_SECRET, Setup, send, simulator, wait};
-use crate::raw_upstream::{RawUpstream, Then, begin_stream, chunk, end_stream, respond};
+use crate::raw_upstream::{
+    RawUpstream, Then, begin_stream, chunk, completion, end_stream, respond,
+};
 
 fn post(gateway: &Gateway, path: &str, body: &Value) -> Answer {
     wait(send(gateway.request("POST", path).json(body))).unwrap()
@@ -226,4 +228,21 @@ fn what_nothing_bounds_holds_a_stated_amount_and_costs_nothing_known() {
     let left = made.header("x-tollgate-budget-remaining-usd").parse::<Usd>();
     assert_eq!(left, Ok(Usd::from_dollars(9)));
     gateway.close();
+}
+
+#[test]
+fn looking_at_what_is_kept_bills_its_usage_no_second_time() {
+    let upstream = RawUpstream::start(|heard, stream| {
+        let told = if heard.head.contains("/told") { completion() } else { "{}".to_owned() };
+        respond(stream, 200, "", &told)
+    });
+    let gateway = Setup::raw(&upstream.base_url()).start();
+    for path in ["/passthrough/raw/told", "/passthrough/raw/untold"] {
+        let answer = wait(send(gateway.request("GET", path))).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let rows = gateway.close();
+    let costs: Vec<_> = rows.iter().map(|row| (row.cost.usage_source, row.cost.billed)).collect();
+    assert_eq!(costs, [(UsageSource::None, Some(Usd::ZERO)), (UsageSource::Unknown, None)]);
+    assert!(rows.iter().all(|row| row.meters.output_tokens() == 0), "{rows:?}");
 }
