@@ -60,7 +60,9 @@ impl Decomposition {
     /// Each quotient is rounded once, half to even, to the picodollar, and the effects are differences
     /// of those rounded amounts: so they sum to the delta to the last unit and no remainder is left to
     /// distribute. A line without tokens before has no earlier price: it counts at its present one, as
-    /// mix. When nothing at all was used before or nothing is used after, the whole change is volume.
+    /// mix. When nothing at all was used before or nothing is used after, the whole change is volume;
+    /// so it is when a quotient is beyond what an amount can hold (some 1e25 USD), which only tokens
+    /// without a cost and a cost without tokens can bring about.
     pub fn of(lines: &[LineChange]) -> Self {
         let before: Usd = lines.iter().map(|line| line.before.cost).sum();
         let after: Usd = lines.iter().map(|line| line.after.cost).sum();
@@ -70,17 +72,12 @@ impl Decomposition {
         let (tokens_before, tokens_after) =
             (tokens(|line| line.before.tokens), tokens(|line| line.after.tokens));
         if tokens_before == 0 || tokens_after == 0 {
-            let volume = after - before;
-            return Self { before, after, price: Usd::ZERO, volume, mix: Usd::ZERO };
+            return all_volume(before, after);
         }
-        let at_average_price = scaled(before, tokens_after, tokens_before);
-        let at_old_prices: Usd = lines
-            .iter()
-            .map(|line| match line.before.tokens {
-                0 => line.after.cost + line.before.cost,
-                tokens => scaled(line.before.cost, line.after.tokens, tokens),
-            })
-            .sum();
+        let hypothetical = scaled(before, tokens_after, tokens_before).zip(at_old_prices(lines));
+        let Some((at_average_price, at_old_prices)) = hypothetical else {
+            return all_volume(before, after);
+        };
         Self {
             before,
             after,
@@ -91,19 +88,42 @@ impl Decomposition {
     }
 }
 
-/// `amount * times / of`, rounded half to even; `of` must not be zero. Splitting the amount first keeps
-/// every product in range: the rest is below 2^64 and so is `times`.
-fn scaled(amount: Usd, times: u64, of: u64) -> Usd {
+/// A change that nothing but volume explains.
+fn all_volume(before: Usd, after: Usd) -> Decomposition {
+    Decomposition { before, after, price: Usd::ZERO, volume: after - before, mix: Usd::ZERO }
+}
+
+/// What the later tokens would have cost at each line's earlier price; `None` out of range, in
+/// whatever order the lines are.
+fn at_old_prices(lines: &[LineChange]) -> Option<Usd> {
+    let costs = lines.iter().map(|line| match line.before.tokens {
+        0 => Some(line.after.cost + line.before.cost),
+        tokens => scaled(line.before.cost, line.after.tokens, tokens),
+    });
+    let costs: Vec<Usd> = costs.collect::<Option<_>>()?;
+    in_range(
+        costs.iter().fold(0_i128, |sum, cost| sum.saturating_add(cost.pico().saturating_abs())),
+    )?;
+    Some(costs.into_iter().sum())
+}
+
+/// `amount * times / of`, rounded half to even, `None` out of range; `of` must not be zero. Splitting
+/// the amount first keeps the second product in range: the rest is below 2^64 and so is `times`.
+fn scaled(amount: Usd, times: u64, of: u64) -> Option<Usd> {
     let divisor = i128::from(of);
     let (quotient, rest) = (amount.pico().div_euclid(divisor), amount.pico().rem_euclid(divisor));
-    let whole = quotient.saturating_mul(i128::from(times));
+    let whole = quotient.checked_mul(i128::from(times))?;
     let product = rest.unsigned_abs() * u128::from(times);
     let (part, left) = (product / u128::from(of), product % u128::from(of));
-    let part = i128::try_from(part).unwrap_or(i128::MAX);
-    let sum = whole.saturating_add(part);
+    let sum = whole.checked_add(i128::try_from(part).ok()?)?;
     let twice = left.saturating_mul(2);
     let is_up = twice > u128::from(of) || (twice == u128::from(of) && sum.rem_euclid(2) == 1);
-    Usd::from_pico(sum.saturating_add(i128::from(is_up)))
+    in_range(sum.checked_add(i128::from(is_up))?)
+}
+
+/// The amount, if differences of a few such amounts cannot saturate.
+fn in_range(pico: i128) -> Option<Usd> {
+    (pico.unsigned_abs() <= i128::MAX.unsigned_abs() / 8).then(|| Usd::from_pico(pico))
 }
 
 #[cfg(test)]

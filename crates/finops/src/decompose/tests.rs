@@ -48,6 +48,18 @@ fn the_worked_example_of_the_runaway_adds_up() {
     assert!(found.volume > found.mix && found.mix > Usd::ZERO, "{found:?}");
 }
 
+#[test]
+fn a_hypothetical_cost_beyond_every_amount_makes_it_all_volume() {
+    let used = |pico, tokens| Use { cost: Usd::from_pico(pico), tokens };
+    let name = String::new;
+    let lines = [
+        LineChange { name: name(), before: used(1 << 66, 0), after: used(0, u64::MAX) },
+        LineChange { name: name(), before: used(0, 1), after: used(1 << 67, 0) },
+    ];
+    let found = Decomposition::of(&lines);
+    assert_eq!([found.price, found.volume, found.mix].map(Usd::pico), [0, 1 << 66, 0]);
+}
+
 fn uses() -> impl Strategy<Value = (i128, u64)> {
     let cost = prop_oneof![Just(0), -(1_i128 << 40)..(1_i128 << 70), 0..1_000_i128];
     let tokens = prop_oneof![Just(0), 1_u64..10, Just(u64::MAX), 1..(1_u64 << 50)];
@@ -89,7 +101,7 @@ proptest! {
     fn a_scaled_amount_is_off_by_at_most_half_a_picodollar(
         pico in -(1_i128 << 60)..(1_i128 << 60), times in 0_u64..(1 << 32), of in 1_u64..(1 << 32),
     ) {
-        let found = scaled(Usd::from_pico(pico), times, of).pico();
+        let found = scaled(Usd::from_pico(pico), times, of).unwrap().pico();
         let error = found * i128::from(of) - pico * i128::from(times);
         prop_assert!(error.abs() * 2 <= i128::from(of));
     }
