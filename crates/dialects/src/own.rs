@@ -63,8 +63,15 @@ pub(crate) fn with_cost(usage: &str, cost: Usd) -> Option<String> {
     if is_null(usage) {
         return None;
     }
-    let usage = Object::scan(usage)?;
-    let has = usage.iter().any(|(key, _)| key == "cost");
-    let added = if has { vec![] } else { vec![("cost", cost.to_string())] };
-    usage.rewrite(|key, _| (key == "cost").then(|| Edit::Replace(cost.to_string())), &added)
+    Some(priced(&Object::scan(usage)?, cost))
+}
+
+/// The same of a `usage` object that was taken apart.
+pub(crate) fn priced(usage: &Object<'_>, cost: Usd) -> String {
+    let cost = cost.to_string();
+    if !usage.iter().any(|(key, _)| key == "cost") {
+        return usage.with("cost", &cost);
+    }
+    let replaced = |key: &str, _: &str| (key == "cost").then(|| Edit::Replace(cost.clone()));
+    usage.rewrite(replaced, &[]).unwrap_or_else(|| usage.json().to_owned())
 }

@@ -1,8 +1,9 @@
 //! One attempt on one target: connect, send, wait for the head of the answer.
 
+mod head;
+
 use std::time::Duration;
 
-use dialects::{COST_HEADERS, cost_of_header};
 use events::{Dialect, ErrorClass, Meters};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::client::HttpSession;
@@ -15,10 +16,8 @@ use crate::failure::Failure;
 use crate::ledger::Billable;
 use crate::upstream::{Connected, Outgoing, Place, Upstream};
 
-/// Content types of streams: events, or the frames of one cloud.
-const STREAMS: [&str; 2] = ["text/event-stream", "application/vnd.amazon.eventstream"];
-/// Headers in which providers name a request.
-const REQUEST_IDS: [&str; 3] = ["x-request-id", "request-id", "x-amzn-requestid"];
+use head::Head;
+
 /// Longest error body read for its message, bytes.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// Longest wait for the rest of an error body.
@@ -204,28 +203,20 @@ pub(crate) fn answering(
     is_whole: bool,
 ) -> Option<Answering> {
     let header = session.response_header()?;
-    let text = |name: &str| header.headers.get(name).and_then(|value| value.to_str().ok());
-    let limits = header.headers.iter().filter_map(|(name, value)| {
-        let is_limit = name.as_str().contains("ratelimit");
-        let value = value.to_str().ok().filter(|_| is_limit)?;
-        Some((format!("x-upstream-{}", name.as_str().trim_start_matches("x-")), value.to_owned()))
-    });
-    let is_stream = text("content-type").is_some_and(|kind| {
-        let kind = kind.to_ascii_lowercase();
-        STREAMS.iter().any(|stream| kind.starts_with(stream))
-    });
-    let reported_cost = COST_HEADERS.into_iter().find_map(text).and_then(cost_of_header);
+    let status = header.status.as_u16();
+    let Head { is_stream, retry_after_s, request_id, reported_cost, counted, limits } =
+        Head::of(&header.headers);
     Some(Answering {
-        status: header.status.as_u16(),
-        is_stream,
-        reported_cost: reported_cost.filter(|_| !is_stream),
-        counted: dialects::meters_of_headers(text).filter(|_| !is_stream),
-        retry_after_s: text("retry-after").and_then(|seconds| seconds.parse().ok()),
-        request_id: REQUEST_IDS.into_iter().find_map(text).map(str::to_owned),
-        limits: limits.collect(),
-        is_whole,
         session,
         place,
+        status,
+        is_stream,
+        retry_after_s,
+        request_id,
+        reported_cost,
+        counted,
+        limits,
+        is_whole,
     })
 }
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dialects::{
-    Encoded, Framing, PathModel, Peek, Quirk, Reply, ReplyContext, ReplyError, StreamTranscoder,
-    Usage, VectorsAsked,
+    CostFn, Encoded, Framing, PathModel, Peek, Quirk, Reply, ReplyContext, ReplyError,
+    StreamTranscoder, VectorsAsked,
 };
 use events::{Dialect, ErrorClass, Meters};
 use pingora_core::protocols::http::ServerSession;
 use policy::{Key, OnClientGone, Plan, Target};
-use pricing::Query;
 use tokio::time::Instant;
+use units::UnixMicros;
 
 use crate::admit::Held;
 use crate::attempt::{Answering, Halt, exchange, garbage, read_error};
@@ -22,8 +22,8 @@ use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::in_force::InForce;
 use crate::inbound::Work;
-use crate::ledger::{Billable, Ending, Ledger, Opening, Pricing, price_context, spool_full};
-use crate::reply::{Headers, base_headers, header, write};
+use crate::ledger::{Billable, CITATIONS, Ending, Ledger, Opening, Pricing, spool_full};
+use crate::reply::{DROPPED_PARAMS, Headers, base_headers, header, write};
 use crate::upstream::{Outgoing, Upstream};
 use crate::{plain, stream};
 
@@ -106,6 +106,7 @@ struct Turn<'a> {
     upstream: &'a Upstream,
     call: &'a Call,
     target: &'a Target,
+    pricing: Arc<Pricing>,
     headers: Headers,
     deadline: Instant,
 }
@@ -138,13 +139,12 @@ impl Engine {
         let mut copy = self.memory.share();
         copy.grow(encoded.body.len())?;
         let clamp = reservation.hold().output_tokens_max;
+        let prices = &upstream.provider.prices;
+        let pricing = Arc::new(Pricing::new(&call.in_force.prices, prices));
         let opening = Opening {
             slot,
             reservation,
-            pricing: Pricing {
-                book: Arc::clone(&call.in_force.prices),
-                provider: upstream.provider.prices.clone(),
-            },
+            pricing: Arc::clone(&pricing),
             provider: target.provider.clone(),
             model: target.model.clone(),
             dialect_out: upstream.provider.dialect,
@@ -161,7 +161,7 @@ impl Engine {
         let deadline = call.at_most(Instant::now() + Duration::from_millis(ttfb_ms));
         let mut headers = self.headers(ledger, target, clamp, &encoded.dropped);
         headers.extend(remaining.map(|left| header("x-tollgate-budget-remaining-usd", left)));
-        let turn = Turn { engine: self, upstream, call, target, headers, deadline };
+        let turn = Turn { engine: self, upstream, call, target, pricing, headers, deadline };
         let path = match call.work {
             Work::Chat => dialects::endpoint_path(wanted.dialect, wanted.model, call.peek.stream),
             Work::Completions => Cow::Owned(dialects::completions_path().to_owned()),
@@ -186,7 +186,7 @@ impl Engine {
         headers.push(header("x-tollgate-model", &target.model));
         headers.extend(clamp.map(|tokens| header("x-tollgate-max-tokens", tokens)));
         if !dropped.is_empty() {
-            headers.push(header("x-tollgate-dropped-params", dropped.join(",")));
+            headers.push(header(DROPPED_PARAMS, dropped.join(",")));
         }
         if self.options.litellm_headers {
             headers.push(header("x-litellm-call-id", ledger.request_id));
@@ -329,11 +329,18 @@ impl Turn<'_> {
         body: Bytes,
     ) -> Option<u16> {
         self.headers.push(header("x-tollgate-overhead-us", ledger.overhead_us()));
-        let pricer = self.pricer(ledger.received);
+        let facts = ledger.open_mut().and_then(|open| open.facts.as_ref());
+        if facts.is_some_and(|facts| facts.dropped_citations) {
+            also_dropped(&mut self.headers, CITATIONS);
+        }
+        let (pricing, received) = (Arc::clone(&self.pricing), ledger.received);
         let cost = ledger.open_mut().and_then(|open| {
             let facts = open.facts.as_ref()?;
-            // The pricer knows the model of the answer alone.
-            if facts.extra.is_empty() { pricer(facts.usage.as_ref()?) } else { open.told_cost() }
+            // Usage of its own is of the model of the answer alone.
+            match facts.extra.is_empty() {
+                true => pricing.cost(&self.target.model, received, facts.usage.as_ref()?),
+                false => open.told_cost(),
+            }
         });
         if let Some(cost) = cost {
             self.headers.push(header("x-tollgate-cost-usd", cost));
@@ -376,29 +383,26 @@ impl Turn<'_> {
                 .then(|| self.target.model.clone()),
             answer_id: Some(ledger.request_id.to_string()),
             wants_usage: self.call.peek.wants_usage,
-            cost: Arc::new(self.pricer(ledger.received)),
+            cost: self.pricer(ledger.received),
             created_unix_s: u64::try_from(ledger.received.get() / 1_000_000).unwrap_or_default(),
         }
     }
 
     /// Prices usage on this attempt's target.
-    fn pricer(
-        &self,
-        at: units::UnixMicros,
-    ) -> impl Fn(&Usage) -> Option<units::Usd> + Send + Sync + use<> {
-        let book = Arc::clone(&self.call.in_force.prices);
-        let provider = self.upstream.provider.prices.clone();
-        let model = self.target.model.clone();
-        move |usage| {
-            let priced = book.price(&Query {
-                provider: &provider,
-                model: &model,
-                at,
-                context: price_context(usage),
-                meters: &usage.meters,
-            });
-            priced.map(|priced| priced.cost)
+    fn pricer(&self, at: UnixMicros) -> CostFn {
+        let (pricing, model) = (Arc::clone(&self.pricing), self.target.model.clone());
+        Arc::new(move |usage| pricing.cost(&model, at, usage))
+    }
+}
+
+/// Names one more thing that was dropped.
+fn also_dropped(headers: &mut Headers, name: &str) {
+    match headers.iter_mut().find(|(header, _)| header == DROPPED_PARAMS) {
+        Some((_, dropped)) => {
+            dropped.push(',');
+            dropped.push_str(name);
         }
+        None => headers.push(header(DROPPED_PARAMS, name)),
     }
 }
 

@@ -8,6 +8,7 @@
 mod attempt;
 mod beside;
 mod line;
+mod price;
 
 use std::sync::Arc;
 
@@ -24,10 +25,9 @@ use crate::failure::Failure;
 use crate::telemetry;
 
 use attempt::EndedAttempt;
-pub(crate) use attempt::{
-    Billable, Ending, Metering, OpenAttempt, Opening, Pricing, price_context,
-};
+pub(crate) use attempt::{Billable, CITATIONS, Ending, Metering, OpenAttempt, Opening};
 pub(crate) use line::LineDraft;
+pub(crate) use price::Pricing;
 
 /// The books of one request.
 pub(crate) struct Ledger {

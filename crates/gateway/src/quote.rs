@@ -4,7 +4,7 @@ use dialects::FurtherModel;
 use events::{Meter, Meters};
 use memchr::memmem;
 use policy::{OutputHistory, Quote};
-use pricing::{PriceBook, PriceContext, Query};
+use pricing::{ModelLimits, PriceBook, PriceContext, Query};
 use units::{KeyId, UnixMicros, Usd};
 
 /// Output assumed possible where neither the client nor the catalog names a limit. Lower than any
@@ -37,14 +37,11 @@ pub(crate) struct Ask<'a> {
 /// The quote for one target; `None` when its model has no price.
 pub(crate) fn quote(prices: &PriceBook, outputs: &OutputHistory, ask: &Ask<'_>) -> Option<Quote> {
     let input = Meters::NONE.with(Meter::InputText, ask.input_tokens_max);
-    let cost = |meters: &Meters| {
-        let Ask { prices: provider, model, at, .. } = *ask;
-        let query = Query { provider, model, at, context: PriceContext::NONE, meters };
-        prices.price(&query).map(|priced| priced.cost)
-    };
+    let tariff = prices.tariff(ask.prices, ask.model, ask.at)?;
+    let cost = |meters: &Meters| Some(tariff.price(PriceContext::NONE, meters)?.cost);
     let fixed = cost(&input)?;
     let with_output = cost(&input.with(Meter::OutputText, 1_000_000))?;
-    let ceiling = ceiling(prices, ask.prices, ask.model);
+    let ceiling = ceiling(tariff.limits());
     let usual = outputs.usual((ask.kind, ask.model));
     Some(Quote {
         fixed,
@@ -55,8 +52,7 @@ pub(crate) fn quote(prices: &PriceBook, outputs: &OutputHistory, ask: &Ask<'_>) 
 }
 
 /// Most tokens a model can be made to say.
-fn ceiling(prices: &PriceBook, provider: &str, model: &str) -> u64 {
-    let limits = prices.limits(provider, model);
+fn ceiling(limits: ModelLimits) -> u64 {
     let of_context = limits.context_tokens.map_or(u64::MAX, |tokens| tokens / 2);
     limits.output_tokens.unwrap_or(OUTPUT_TOKENS_UNKNOWN.min(of_context))
 }
@@ -73,7 +69,7 @@ pub(crate) fn most_of_further(
     let most = |asked: &FurtherModel| {
         let uses = asked.uses_max.unwrap_or(1);
         let said = asked.output_tokens_max;
-        let said = said.unwrap_or_else(|| ceiling(prices, ask.prices, &asked.model));
+        let said = said.unwrap_or_else(|| ceiling(prices.limits(ask.prices, &asked.model)));
         // It reads the conversation, what the answer says, and what it has said before itself.
         let read = said.saturating_mul(uses.saturating_sub(1));
         let read = read.saturating_add(ask.input_tokens_max).saturating_add(output_tokens_max);

@@ -44,7 +44,7 @@ pub use layer::{Layer, LayerKind, Source};
 pub use listing::{ModelEntry, RateEntry, SheetEntry, TierEntry};
 pub use multiplier::AppliedFactor;
 pub use plan::{PlannedCost, PricePlan};
-pub use price::{Line, Measured, Priced, Query, RateInForce, RateSet};
+pub use price::{Line, Measured, Priced, Query, RateInForce, RateSet, Tariff};
 pub use rate::Rate;
 pub use receipt::{NoReceipt, Receipt};
 pub use resolution::{Resolution, Rewrite, Rule};

@@ -61,9 +61,10 @@ fn classes<'a>(found: &Found<'a>, like: &Query<'_>) -> Vec<Class<'a>> {
     longest.dedup();
     let class = |up_to: &u64| {
         // Every prompt of a class is on the same side of every threshold.
-        let terms = Terms::new(found, like, *up_to, LayerKind::Contract);
+        let asked = (like.at, like.context);
+        let terms = Terms::new(found, asked, *up_to, LayerKind::Contract);
         let has_contract = found.model.has_contract() || terms.has_contract_factor();
-        let list = || Prepared::new(&Terms::new(found, like, *up_to, LayerKind::Operator));
+        let list = || Prepared::new(&Terms::new(found, asked, *up_to, LayerKind::Operator));
         Class { up_to: *up_to, billed: Prepared::new(&terms), list: has_contract.then(list) }
     };
     longest.iter().map(class).collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use events::{Meter, Meters};
 use units::{UnixMicros, Usd};
 
-use crate::book::PriceBook;
+use crate::book::{ModelLimits, PriceBook};
 use crate::context::PriceContext;
 use crate::factor::Factor;
 use crate::key::PriceKey;
@@ -127,14 +127,39 @@ impl PriceBook {
     /// chosen by all input tokens, cached ones included, and holds for the whole request. A model priced
     /// by the hour of a GPU is unknown without the duration of the request.
     pub fn price(&self, query: &Query<'_>) -> Option<Priced<'_>> {
-        let found = self.find(query.provider, query.model, query.at)?;
-        let prompt = query.meters.input_tokens();
-        let terms = Terms::new(&found, query, prompt, LayerKind::Contract);
-        let billed = terms.billed(query.meters);
+        self.tariff(query.provider, query.model, query.at)?.price(query.context, query.meters)
+    }
+
+    /// The prices of a model for requests that start at an instant, to price several; `None` when
+    /// there is no such provider or model. The arguments are those of a [`Query`].
+    pub fn tariff(&self, provider: &str, model: &str, at: UnixMicros) -> Option<Tariff<'_>> {
+        Some(Tariff { found: self.find(provider, model, at)?, at })
+    }
+}
+
+/// The prices of a model that was found in a book.
+#[derive(Debug, Clone, Copy)]
+pub struct Tariff<'a> {
+    found: Found<'a>,
+    at: UnixMicros,
+}
+
+impl<'a> Tariff<'a> {
+    /// The sizes the model accepts.
+    pub fn limits(&self) -> ModelLimits {
+        self.found.model.limits
+    }
+
+    /// The cost of a request, as [`PriceBook::price`] says.
+    pub fn price(&self, context: PriceContext<'_>, meters: &Meters) -> Option<Priced<'a>> {
+        let Self { found, at } = self;
+        let prompt = meters.input_tokens();
+        let terms = Terms::new(found, (*at, context), prompt, LayerKind::Contract);
+        let billed = terms.billed(meters);
         let cost = terms.sum(&billed)?;
         let list = if found.model.has_contract() || terms.has_contract_factor() {
-            let list = Terms::new(&found, query, prompt, LayerKind::Operator);
-            list.sum(&list.billed(query.meters)).unwrap_or(cost)
+            let list = Terms::new(found, (*at, context), prompt, LayerKind::Operator);
+            list.sum(&list.billed(meters)).unwrap_or(cost)
         } else {
             cost
         };
@@ -161,16 +186,21 @@ pub(crate) struct Terms<'a> {
 
 impl<'a> Terms<'a> {
     /// The prices of prompts of so many tokens by the layers up to a kind. What was used does not matter.
-    pub(crate) fn new(found: &Found<'a>, query: &Query<'_>, prompt: u64, up_to: LayerKind) -> Self {
+    pub(crate) fn new(
+        found: &Found<'a>,
+        (at, asked): (UnixMicros, PriceContext<'_>),
+        prompt: u64,
+        up_to: LayerKind,
+    ) -> Self {
         // A reseller sells at list price: the variants are terms of the model's own provider.
-        let context = if found.owner.is_none() { query.context } else { PriceContext::NONE };
+        let context = if found.owner.is_none() { asked } else { PriceContext::NONE };
         let multipliers = &found.provider.multipliers;
-        let mut active = multipliers.active(query.at, &query.context, found.model);
+        let mut active = multipliers.active(at, &asked, found.model);
         if up_to < LayerKind::Contract {
             active = multipliers.without_contracts(active);
         }
-        let rates = found.model.in_force(query.at, prompt, &context, up_to);
-        Self { rates, multipliers, active, duration_us: query.context.duration_us }
+        let rates = found.model.in_force(at, prompt, &context, up_to);
+        Self { rates, multipliers, active, duration_us: asked.duration_us }
     }
 
     /// Whether a contract multiplies any of it.

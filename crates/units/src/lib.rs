@@ -4,6 +4,7 @@
 #![deny(clippy::float_arithmetic)]
 
 mod clock;
+mod digits;
 mod id;
 mod label;
 mod money;

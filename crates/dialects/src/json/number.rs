@@ -9,6 +9,11 @@ const FRACTION_DIGITS_MAX: i32 = 30;
 
 /// A count, leniently: `12`, `12.0`, `"12"`. Anything else, and anything negative, is `None`.
 pub(crate) fn whole(json: &str) -> Option<u64> {
+    // Almost every count is a few digits.
+    let is_plain = matches!(json.len(), 1..=18) && json.bytes().all(|byte| byte.is_ascii_digit());
+    if is_plain {
+        return Some(json.bytes().fold(0, |count, byte| count * 10 + u64::from(byte - b'0')));
+    }
     u64::try_from(scaled(json, 0)?).ok()
 }
 

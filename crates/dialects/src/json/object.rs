@@ -12,6 +12,9 @@ use memchr::memchr2;
 use super::{is_null, number, plain_text};
 use crate::sent::{COPIED_BYTES_MAX, SentBody, Splicer};
 
+/// How far a string is read byte by byte before its end is searched for.
+const SHORT_BYTES: usize = 24;
+
 /// Members an object may have; the largest request has about forty.
 const MEMBERS_MAX: usize = 10_000;
 
@@ -93,6 +96,22 @@ impl<'a> Object<'a> {
     /// A member that is text (or a number or boolean, as text) and not empty.
     pub(crate) fn text(&self, key: &str) -> Option<String> {
         self.get(key).and_then(plain_text).filter(|text| !text.is_empty())
+    }
+
+    /// The text it was found in.
+    pub(crate) fn json(&self) -> &'a str {
+        self.json
+    }
+
+    /// The object with one more member at its end, every other byte as it was.
+    pub(crate) fn with(&self, key: &str, value: &str) -> String {
+        let end = self
+            .members
+            .last()
+            .map_or_else(|| self.json.find('{').map_or(0, |open| open + 1), |last| last.value.end);
+        let (before, after) = self.json.split_at(end);
+        let comma = if self.members.is_empty() { "" } else { "," };
+        [before, comma, "\"", key, "\":", value, after].concat()
     }
 
     /// The object with some members changed and some added at the end, every other byte as it was.
@@ -221,7 +240,9 @@ fn string_end(json: &str, start: usize) -> Option<usize> {
     if bytes.get(start) != Some(&b'"') {
         return None;
     }
-    let mut at = start + 1;
+    // Most names are short: a search pays off behind their length only.
+    let short = bytes.get(start + 1..)?.iter().take(SHORT_BYTES);
+    let mut at = start + 1 + short.take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
     loop {
         at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
         if bytes[at] == b'"' {

@@ -1,5 +1,7 @@
 //! A plain answer between client and provider of this dialect: every byte stays but for its cost.
 
+mod usual;
+
 use bytes::Bytes;
 use events::FinishReason;
 use serde::Deserialize;
@@ -8,9 +10,11 @@ use units::Usd;
 
 use super::{error, usage};
 use crate::json::{Edit, Object, Text, spliced, text_of};
-use crate::own::{label, with_cost};
+use crate::own::{label, priced, with_cost};
 use crate::reply::{Facts, Reply, ReplyContext, ReplyError};
 use crate::request::without_position;
+
+use usual::Usual;
 
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -81,10 +85,14 @@ impl Message<'_> {
         }
         let calls: Option<Vec<Call<'_>>> =
             self.tool_calls.and_then(|raw| serde_json::from_str(raw.get()).ok());
-        for call in calls.unwrap_or_default() {
-            for text in call.function.into_iter().flat_map(|f| [f.name, f.arguments]).flatten() {
-                facts.output.push(&text.0);
-            }
+        calls.unwrap_or_default().iter().for_each(|call| call.count(facts));
+    }
+}
+
+impl Call<'_> {
+    fn count(&self, facts: &mut Facts) {
+        for text in self.function.iter().flat_map(|f| [&f.name, &f.arguments]).flatten() {
+            facts.output.push(text.as_str());
         }
     }
 }
@@ -107,8 +115,32 @@ pub(super) fn note_finish(facts: &mut Facts, native: &str) {
 }
 
 pub(super) fn rewrite(bytes: &Bytes, context: &ReplyContext) -> Result<Reply, ReplyError> {
-    let garbage = |what: &str| ReplyError::Garbage(what.to_owned());
     let text = std::str::from_utf8(bytes).map_err(|_| garbage("it is not UTF-8"))?;
+    let (mut facts, tier, usage) = match Usual::read(text) {
+        Some(usual) => {
+            let (facts, tier) = usual.facts();
+            (facts, tier, usual.usage)
+        }
+        None => read(text)?,
+    };
+    let usage = usage.and_then(|raw| Object::scan(raw.get()));
+    facts.usage = usage.as_ref().map(|usage| usage::of(usage, tier));
+    let cost = facts.usage.as_ref().and_then(|usage| (context.cost)(usage));
+    let changed = match (&context.model_shown, usage, cost) {
+        // Where the usage lies is known already: the rest is not searched for it again.
+        (None, Some(usage), Some(cost)) => spliced(text, usage.json(), &priced(&usage, cost)),
+        _ => respelled(text, cost, context),
+    };
+    let body = changed.map_or_else(|| bytes.clone(), Bytes::from);
+    Ok(Reply { body, facts })
+}
+
+fn garbage(what: &str) -> ReplyError {
+    ReplyError::Garbage(what.to_owned())
+}
+
+/// What an answer of any shape says: but for its usage, the tier it names, and that usage.
+fn read(text: &str) -> Result<(Facts, Option<String>, Option<&RawValue>), ReplyError> {
     let body: Body<'_> = serde_json::from_str(text).map_err(|e| garbage(&without_position(&e)))?;
     if let Some(member) = body.error {
         return Err(error::read(member.get()).into());
@@ -130,18 +162,7 @@ pub(super) fn rewrite(bytes: &Bytes, context: &ReplyContext) -> Result<Reply, Re
             note_finish(&mut facts, native.as_str());
         }
     }
-    let tier = label(body.service_tier);
-    facts.usage = body.usage.and_then(|raw| usage::read(raw.get(), tier));
-    let cost = facts.usage.as_ref().and_then(|usage| (context.cost)(usage));
-    let changed = match (&context.model_shown, body.usage, cost) {
-        // Where the usage lies is known already: the rest is not searched for it again.
-        (None, Some(usage), Some(cost)) => {
-            with_cost(usage.get(), cost).and_then(|priced| spliced(text, usage.get(), &priced))
-        }
-        _ => respelled(text, cost, context),
-    };
-    let body = changed.map_or_else(|| bytes.clone(), Bytes::from);
-    Ok(Reply { body, facts })
+    Ok((facts, label(body.service_tier), body.usage))
 }
 
 /// The JSON with its cost in `usage` and the model shown; `None` when nothing changes.
@@ -206,6 +227,31 @@ mod tests {
             r#"{"choices":[],"usage":{"cost":0.000000000001,"prompt_tokens":1}}"#
         );
         assert_eq!(reply.facts.usage.unwrap().reported_cost, Some(Usd::from_dollars(9)));
+    }
+
+    #[test]
+    fn the_usual_shapes_are_read_as_any_shape_is() {
+        let choices = [
+            r#"{"message":{"content":"Hi","reasoning_content":"r\u00e9","refusal":null,"x":[1]},"finish_reason":"length"}"#,
+            r#"{"message":{"content":null,"tool_calls":[{"function":{"name":"f","arguments":"{\"a\":1}"}},{"function":null}]},"finish_reason":"tool_calls"}"#,
+            r#"{"text":"legacy","finish_reason":null},{"message":null}"#,
+        ];
+        for choice in choices {
+            let text = format!(
+                r#"{{"id":"c","model":"m","choices":[{choice}],"usage":{{"prompt_tokens":1}},"service_tier":"","error":null}}"#
+            );
+            let usual = Usual::read(&text).expect("usual");
+            let (facts, tier, usage) = read(&text).unwrap();
+            assert_eq!(usual.facts(), (facts, tier), "{choice}");
+            assert_eq!(usual.usage.map(RawValue::get), usage.map(RawValue::get), "{choice}");
+        }
+        for unusual in [
+            r#"{"id":7,"choices":[]}"#,
+            r#"{"choices":[{"message":{"content":[{"type":"text","text":"Hi"}]}}]}"#,
+            r#"{"choices":[{"message":{"tool_calls":{}}}]}"#,
+        ] {
+            assert!(Usual::read(unusual).is_none() && read(unusual).is_ok(), "{unusual}");
+        }
     }
 
     #[test]

@@ -21,8 +21,12 @@ const NAMES: Names = Names {
 
 /// Reads a `usage` object. `tier` is the tier the answer as a whole names; the usage's own wins.
 pub(super) fn read(json: &str, tier: Option<String>) -> Option<Usage> {
-    let usage = Object::scan(json)?;
-    let mut meters = meters(&usage, &NAMES);
+    Some(of(&Object::scan(json)?, tier))
+}
+
+/// The same of a `usage` object that was taken apart.
+pub(super) fn of(usage: &Object<'_>, tier: Option<String>) -> Usage {
+    let mut meters = meters(usage, &NAMES);
     meters.set(Meter::AudioSeconds, usage.count("prompt_audio_seconds"));
     let searches = ["server_tool_use_details", "server_tool_use"]
         .into_iter()
@@ -30,12 +34,12 @@ pub(super) fn read(json: &str, tier: Option<String>) -> Option<Usage> {
         .map(|tools| tools.count("web_search_requests"))
         .max();
     meters.set(Meter::WebSearch, searches.unwrap_or(0));
-    Some(Usage {
+    Usage {
         meters,
-        reported_cost: reported_cost(&usage),
+        reported_cost: reported_cost(usage),
         service_tier: usage.text("service_tier").or(tier),
         ..Usage::default()
-    })
+    }
 }
 
 /// Usage as this dialect words it. Sums include cache and reasoning, as OpenAI counts.

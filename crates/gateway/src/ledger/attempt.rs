@@ -8,13 +8,17 @@ use bytes::Bytes;
 use dialects::{Facts, StreamTranscoder, Usage};
 use events::{Cost, Dialect, ErrorClass, Intent, Settlement, UsageEvent, UsageSource};
 use policy::Reservation;
-use pricing::{PriceBook, PriceContext, Query};
 use spool::{Record, Slot, SpoolError};
 use units::{UnixMicros, Usd};
 
 use super::beside;
+use super::price::{Pricing, price};
 use crate::accounting::Accounting;
 use crate::telemetry;
+
+/// What is dropped where an answer tells sources and the client's dialect has no words for them, as the
+/// row and the header name it among the parameters.
+pub(crate) const CITATIONS: &str = "citations";
 
 /// An attempt whose money is held.
 pub(crate) struct OpenAttempt {
@@ -22,7 +26,7 @@ pub(crate) struct OpenAttempt {
     pub(super) reservation: Reservation,
     pub(super) event: UsageEvent,
     pub(super) metering: Metering,
-    pricing: Pricing,
+    pricing: Arc<Pricing>,
     /// The client's body, kept for an estimate should the provider give no usage.
     body: Bytes,
     dialect_in: Dialect,
@@ -89,18 +93,11 @@ pub(crate) enum Metering {
     Free,
 }
 
-/// How an attempt is priced: by the book that was in force when it was sent.
-pub(crate) struct Pricing {
-    pub(crate) book: Arc<PriceBook>,
-    /// Provider id in the book.
-    pub(crate) provider: String,
-}
-
 /// Everything that opens an attempt.
 pub(crate) struct Opening {
     pub(crate) slot: Slot,
     pub(crate) reservation: Reservation,
-    pub(crate) pricing: Pricing,
+    pub(crate) pricing: Arc<Pricing>,
     pub(crate) provider: String,
     pub(crate) model: String,
     pub(crate) dialect_out: Dialect,
@@ -198,7 +195,7 @@ impl OpenAttempt {
         let amount = Some(held).filter(|held| !held.is_zero() || source == UsageSource::None);
         event.cost.usage_source = source;
         (event.cost.list, event.cost.contract, event.cost.billed) = (amount, amount, amount);
-        event.cost.price_version = Some(self.pricing.book.version().to_owned());
+        event.cost.price_version = Some(self.pricing.version().to_owned());
         Intent { event, held: charges }
     }
 
@@ -235,6 +232,9 @@ impl OpenAttempt {
         event.outcome.error = ending.error;
         event.outcome.finish_reason = facts.finish_reason;
         event.model.answered.clone_from(&facts.model);
+        if facts.dropped_citations {
+            event.privacy.dropped_params.push(CITATIONS.to_owned());
+        }
         if metering == Metering::Usual || facts.usage.is_some() {
             name_answer(&mut event, &facts);
         }
@@ -289,55 +289,6 @@ fn name_answer(event: &mut UsageEvent, facts: &Facts) {
     let told = facts.id.as_ref().filter(|id| !id.is_empty() && **id != ours);
     let name = &mut event.outcome.upstream_request_id;
     *name = name.take().or_else(|| told.cloned());
-}
-
-/// What of the usage, besides its quantities, selects prices.
-pub(crate) fn price_context(usage: &Usage) -> PriceContext<'_> {
-    PriceContext {
-        service_tier: usage.service_tier.as_deref(),
-        processing: usage.processing.as_deref(),
-        speed: usage.speed.as_deref(),
-        inference_geo: usage.inference_geo.as_deref(),
-        ..PriceContext::NONE
-    }
-}
-
-/// Fills in what the quantities cost.
-pub(super) fn price(event: &mut UsageEvent, pricing: &Pricing, usage: &Usage, source: UsageSource) {
-    let model = event.model.resolved.clone().unwrap_or_default();
-    let is_known = source != UsageSource::Unknown;
-    let priced = pricing.book.price(&Query {
-        provider: &pricing.provider,
-        model: &model,
-        at: event.times.received_us,
-        // Models priced by the time on their machine are; a receipt reads the same times from the row.
-        context: PriceContext {
-            duration_us: PriceContext::of(event).duration_us,
-            ..price_context(usage)
-        },
-        meters: &usage.meters,
-    });
-    let priced = priced.filter(|_| is_known);
-    let (list, contract) = match (&priced, source) {
-        (Some(priced), _) => (Some(priced.list), Some(priced.cost)),
-        (None, UsageSource::None) => (Some(Usd::ZERO), Some(Usd::ZERO)),
-        (None, _) => (None, None),
-    };
-    event.model.priced = priced.as_ref().map(|priced| priced.model_id.to_owned());
-    event.cost = Cost {
-        list,
-        contract,
-        billed: contract,
-        provider_reported: usage.reported_cost.or(event.cost.provider_reported),
-        price_version: Some(pricing.book.version().to_owned()),
-        rate_set: priced.as_ref().map(|priced| priced.rate_set.to_string()),
-        usage_source: source,
-        service_tier: usage.service_tier.clone(),
-        processing: usage.processing.clone(),
-        speed: usage.speed.clone(),
-        inference_geo: usage.inference_geo.clone(),
-        ..Cost::default()
-    };
 }
 
 /// The quantities to bill, and where they come from. Usage beside the answer's own counts with it

@@ -8,7 +8,7 @@
 use dialects::{ExtraUsage, Facts, Usage};
 use events::{Cost, Decision, UsageEvent, UsageSource};
 
-use super::attempt::{Pricing, price};
+use super::price::{Pricing, price};
 
 /// The kind of a row of several.
 const SEVERAL: &str = "several";

@@ -6,8 +6,8 @@ use dialects::{BatchAnswer, BatchLine, Facts};
 use events::{BATCH_LINE, ErrorClass, Outcome, UsageEvent, UsageSource, batch_name};
 use units::{RequestId, UnixMicros};
 
-use super::attempt::{Pricing, price};
 use super::beside;
+use super::price::{Pricing, price};
 
 /// How every line was processed, whatever it says.
 const PROCESSING: &str = "batch";
@@ -99,7 +99,7 @@ mod tests {
 
     fn rows(line: &str) -> Vec<UsageEvent> {
         let book = Arc::new(PriceBook::embedded().unwrap());
-        let pricing = Pricing { book, provider: "openai".to_owned() };
+        let pricing = Pricing::new(&book, "openai");
         let draft = draft(RequestId::generate(), NOW, Attribution::default());
         let lines = BatchLines::new(Dialect::OpenaiChat).push(line.as_bytes());
         LineDraft::new(draft, pricing, ("mine", "file-1")).rows(&lines[0], NOW)

@@ -46,10 +46,7 @@ impl Engine {
         let opening = Opening {
             slot,
             reservation,
-            pricing: Pricing {
-                book: Arc::clone(&call.in_force.prices),
-                provider: upstream.provider.prices.clone(),
-            },
+            pricing: Arc::new(Pricing::new(&call.in_force.prices, &upstream.provider.prices)),
             provider: target.provider.clone(),
             model: target.model.clone(),
             dialect_out: upstream.provider.dialect,

@@ -4,7 +4,6 @@
 //! row stays is decided when it is committed (ADR 012). A full spool makes the download wait.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,8 +62,7 @@ impl<'a> Results<'a> {
     ) -> Option<Self> {
         let mut event = ledger.draft.clone()?;
         event.call.dialect_out = Some(upstream.provider.dialect);
-        let book = Arc::clone(&passing.in_force().prices);
-        let pricing = Pricing { book, provider: upstream.provider.prices.clone() };
+        let pricing = Pricing::new(&passing.in_force().prices, &upstream.provider.prices);
         Some(Self {
             engine,
             passing,

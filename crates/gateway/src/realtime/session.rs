@@ -4,6 +4,7 @@
 //!
 //! This file must never know a socket or a frame.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -102,10 +103,10 @@ impl<'a> Session<'a> {
         ledger.open(Opening {
             slot,
             reservation,
-            pricing: Pricing {
-                book: self.call.in_force.prices.clone(),
-                provider: self.upstream.provider.prices.clone(),
-            },
+            pricing: Arc::new(Pricing::new(
+                &self.call.in_force.prices,
+                &self.upstream.provider.prices,
+            )),
             provider: self.target.provider.clone(),
             model: self.target.model.clone(),
             dialect_out: self.upstream.provider.dialect,

@@ -13,7 +13,7 @@ const ADVISOR: &str = "claude-opus-5-5";
 
 fn pricing() -> Pricing {
     let book = Arc::new(PriceBook::embedded().unwrap());
-    Pricing { book, provider: "anthropic".to_owned() }
+    Pricing::new(&book, "anthropic")
 }
 
 fn own() -> UsageEvent {
@@ -50,14 +50,7 @@ fn facts(extras: &[(&str, Option<&str>, Usage)]) -> Facts {
 }
 
 fn cost(model: &str, usage: &Usage) -> Option<Usd> {
-    let query = ::pricing::Query {
-        provider: "anthropic",
-        model,
-        at: own().times.received_us,
-        context: ::pricing::PriceContext::NONE,
-        meters: &usage.meters,
-    };
-    pricing().book.price(&query).map(|priced| priced.cost)
+    pricing().cost(model, own().times.received_us, usage)
 }
 
 #[test]
