@@ -33,6 +33,9 @@ fn start() -> Arc<Tollgate> {
             .route("no-vectors", &["anthropic/claude-sonnet-5-5"], "")
             .route("one-by-bedrock", &["bedrock/amazon.titan-embed-text-v2:0"], "")
             .route("by-bedrock", &["bedrock/us.cohere.embed-v4:0"], "")
+            .route("one-by-vertex", &["vertex/gemini-embedding-001"], "")
+            .route("by-vertex", &["vertex/text-embedding-005"], "")
+            .route("newer-by-vertex", &["vertex/gemini-embedding-2"], "")
             .route("ranks", &["unreachable/rerank-v3.5", "cohere/rerank-v3.5"], "")
             .route("ranks-elsewhere", &["openai/rerank-2"], "")
             .route("no-ranks", &["anthropic/claude-sonnet-5-5"], "")
@@ -177,6 +180,7 @@ fn a_cloud_embeds_by_models_of_two_makers_and_counts_in_its_own_places() {
     let bill = tollgate.providers.bill();
     let billed = bill.request(row.text("upstream_request_id")).unwrap();
     assert_eq!(row.number("input_tokens_total"), billed.quantities.input_tokens, "{row:?}");
+    assert!(row.usd("cost_usd").is_some_and(|cost| !cost.is_zero()), "{row:?}");
     // Passed on as it is the same is metered by the same header.
     let body = json!({"texts": TEXTS, "input_type": "search_query"});
     let path = "/passthrough/bedrock/model/us.cohere.embed-v4%3A0/invoke";
@@ -185,6 +189,52 @@ fn a_cloud_embeds_by_models_of_two_makers_and_counts_in_its_own_places() {
     let row = tollgate.row_of(&passed.request_id());
     assert_eq!(row.text("usage_source"), "provider", "{row:?}");
     assert!((6..=20).contains(&row.number("input_tokens_total")), "{row:?}");
+}
+
+/// The one row of a call to a provider whose answers count the tokens of their texts.
+fn assert_counted(row: &Row, model: &str) -> u64 {
+    let told = (row.text("provider"), row.text("usage_source"), row.text("model_resolved"));
+    assert_eq!(told, ("vertex", "provider", model), "{row:?}");
+    row.number("input_tokens_total")
+}
+
+#[test]
+fn a_cloud_predicts_vectors_and_its_statistics_are_the_usage() {
+    let tollgate = start();
+    let client = tollgate.client("search");
+    let body = json!({"model": "one-by-vertex", "input": TEXTS[0], "dimensions": 8});
+    let answer = post(&client, "/v1/embeddings", &body);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let told = answer.json();
+    let row = tollgate.row_of(&answer.request_id());
+    let tokens = assert_counted(&row, "gemini-embedding-001");
+    assert_eq!(told["usage"]["prompt_tokens"].as_u64(), Some(tokens));
+    // 0.15 USD a million.
+    assert_eq!(row.usd("cost_usd").unwrap().pico(), i128::from(tokens) * 150_000);
+    let elsewhere = json!({"model": "by-google", "input": TEXTS[0], "dimensions": 8});
+    let elsewhere = post(&client, "/v1/embeddings", &elsewhere).json();
+    assert_eq!(told["data"], elsewhere["data"], "the simulator embeds alike");
+    let several = json!({"model": "one-by-vertex", "input": TEXTS});
+    let refused = post(&client, "/v1/embeddings", &several);
+    assert_eq!((refused.status, &refused.error()["param"]), (400, &json!("input")), "{refused:?}");
+
+    let text = tools::python("google_vectors.py", &[&client.base_url(), client.key(), "by-vertex"]);
+    let seen: Value = serde_json::from_str(&text).unwrap();
+    let row = tollgate.row_of(seen["request_id"].as_str().unwrap());
+    assert!((6..=20).contains(&assert_counted(&row, "text-embedding-005")), "{row:?}");
+
+    let content = json!({"content": {"parts": [{"text": TEXTS[0]}]}, "title": "Tolls",
+        "taskType": "RETRIEVAL_DOCUMENT", "outputDimensionality": 8});
+    for (route, model) in
+        [("one-by-vertex", "gemini-embedding-001"), ("newer-by-vertex", "gemini-embedding-2")]
+    {
+        let answer = post(&client, &format!("/v1beta/models/{route}:embedContent"), &content);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["embedding"]["values"].as_array().map(Vec::len), Some(8));
+        let row = tollgate.row_of(&answer.request_id());
+        assert_eq!(assert_counted(&row, model), tokens, "{row:?}");
+        assert!(row.usd("cost_usd").is_some_and(|cost| !cost.is_zero()), "{row:?}");
+    }
 }
 
 #[test]

@@ -37,6 +37,9 @@ impl Default for Setup {
     }
 }
 
+/// Where a cloud serves its models, below its host.
+const CLOUD: &str = "v1/projects/acme/locations/europe-west4/publishers/google";
+
 impl Setup {
     /// Adds sections: routes, budgets, whatever the story is about.
     #[must_use]
@@ -87,6 +90,7 @@ impl Setup {
             provider_at("bedrock", "bedrock_converse", "aws", &providers.to_string())
                 .replace("provider-key", "aws-key"),
             provider_at("google", "gemini_generate", "google", &format!("{providers}/v1beta")),
+            provider_at("vertex", "gemini_generate", "google", &format!("{providers}/{CLOUD}")),
         ];
         let others = if self.speaks_every_dialect { others.concat() } else { String::new() };
         let providers = [

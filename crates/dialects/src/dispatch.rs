@@ -188,6 +188,8 @@ pub fn transcode_reply(
                 .map_err(|_| ReplyError::Garbage("it is not UTF-8".to_owned()))?;
             let mut facts = Facts::default();
             let mut reply = provider.decode_reply(text, &mut facts)?;
+            facts.dropped_citations = reply.citations.len() > CITATIONS_MAX
+                || !reply.citations.iter().all(|citation| client.carries(citation));
             reply.citations.truncate(CITATIONS_MAX);
             if facts.id.as_deref().is_none_or(str::is_empty) {
                 facts.id.clone_from(&context.answer_id);

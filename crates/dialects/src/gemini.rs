@@ -21,12 +21,15 @@ mod member;
 mod native;
 mod parts;
 mod peek;
+mod predict;
+mod recitation;
 mod schema;
 mod signature;
 mod usage;
 mod vectors;
 
 pub use embed::{EmbedRequest, decode_embed_request, encode_embed_reply, read_vectors};
+pub(crate) use predict::{CloudOperation, decode_predictions};
 pub(crate) use vectors::{decode_vectors, embed_path, encode_vectors, rewrite_vectors};
 
 use std::borrow::Cow;

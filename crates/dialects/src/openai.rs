@@ -18,6 +18,7 @@ mod parts;
 mod peek;
 mod request;
 mod signature;
+mod sources;
 mod stream;
 mod usage;
 
@@ -26,7 +27,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use units::Secret;
 
-use crate::chat::{ChatReply, ChatRequest};
+use crate::chat::{ChatReply, ChatRequest, Citation};
 use crate::error::ErrorBody;
 use crate::models::ModelEntry;
 use crate::reply::{Facts, Reply, ReplyContext, ReplyError, Usage};
@@ -55,6 +56,10 @@ impl Endpoint for Openai {
 }
 
 impl ClientSide for Openai {
+    fn carries(&self, citation: &Citation) -> bool {
+        annotations::Annotation::new(citation).is_some()
+    }
+
     fn peek(&self, body: &[u8]) -> Result<Peek, RequestError> {
         peek::peek(body)
     }

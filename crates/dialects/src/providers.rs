@@ -50,7 +50,7 @@ pub struct ProviderRow {
     pub dialect: Dialect,
     /// How it takes its credential.
     pub auth: AuthScheme,
-    /// What it takes otherwise than its dialect has it; acted on by [`crate::adapt`].
+    /// What it takes otherwise than its dialect has it; acted on by [`crate::adapt`], or where the quirk says.
     #[serde(default)]
     pub quirks: Vec<Quirk>,
     /// What whoever sets it up should know; empty if nothing. What answers report is recognised by its
@@ -200,6 +200,8 @@ mod tests {
             ("openai", chat, "https://api.openai.com/v1", &[]),
             ("ours", chat, "http://localhost:9", &[]),
             ("mistral", Dialect::AnthropicMessages, "http://x", &[]),
+            ("vertex", Dialect::GeminiGenerate, "http://x", &[Quirk::PredictsVectors]),
+            ("google", Dialect::GeminiGenerate, "http://x", &[]),
         ] {
             assert_eq!(quirks_of(name, dialect, url), quirks, "{name} {url}");
         }

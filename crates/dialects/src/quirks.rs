@@ -25,12 +25,19 @@ pub enum Quirk {
     MaxTokensOnly,
     /// It refuses `stream_options`, and tells the usage of every stream without being asked.
     NoStreamOptions,
+    /// It embeds by operations of its own ([`crate::encode_vectors`]): by `predict` or one content at a time,
+    /// by the model.
+    PredictsVectors,
 }
 
 /// Words a request as a provider with these quirks takes it. Of a body in several pieces that has to
 /// change a copy is made.
 pub fn adapt(encoded: &mut Encoded, quirks: &[Quirk]) {
-    if quirks.is_empty() {
+    let is_of_bodies = |quirk: &Quirk| match quirk {
+        Quirk::MaxTokensOnly | Quirk::NoStreamOptions => true,
+        Quirk::PredictsVectors => false,
+    };
+    if !quirks.iter().any(is_of_bodies) {
         return;
     }
     let body = match encoded.body.pieces() {

@@ -104,6 +104,9 @@ pub struct Facts {
     pub id: Option<String>,
     /// The text produced, for an estimate.
     pub output: OutputText,
+    /// The provider told sources that the client's dialect has no words for, or more than are kept: they
+    /// were left out of the answer.
+    pub dropped_citations: bool,
 }
 
 impl Facts {

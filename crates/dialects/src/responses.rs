@@ -24,7 +24,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use units::Secret;
 
-use crate::chat::{ChatReply, ChatRequest};
+use crate::chat::{ChatReply, ChatRequest, Citation};
 use crate::error::ErrorBody;
 use crate::json::{Object, whole};
 use crate::models::ModelEntry;
@@ -52,6 +52,10 @@ impl Endpoint for Responses {
 }
 
 impl ClientSide for Responses {
+    fn carries(&self, citation: &Citation) -> bool {
+        annotations::carries(citation)
+    }
+
     fn peek(&self, body: &[u8]) -> Result<Peek, RequestError> {
         peek::peek(body)
     }

@@ -9,7 +9,7 @@ use crate::dispatch::{Route, route};
 use crate::error::StreamError;
 use crate::reply::{Facts, ReplyContext};
 use crate::sse::{EVENT_BYTES_MAX, Event, WHOLE_EVENT_BYTES_MAX, without_bom};
-use crate::wire::{EventPass, Pass, StreamDecoder, StreamEncoder};
+use crate::wire::{ClientSide, EventPass, Pass, StreamDecoder, StreamEncoder};
 
 /// Transcodes one streamed answer.
 ///
@@ -38,6 +38,7 @@ impl StreamTranscoder {
                 decoder: provider.stream_decoder(),
                 answer_id: context.answer_id.clone(),
                 encoder: client.stream_encoder(context),
+                client,
                 citations: 0,
                 is_done: false,
             })),
@@ -301,16 +302,19 @@ struct Translation {
     answer_id: Option<String>,
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
+    /// Says what the encoder has words for.
+    client: &'static dyn ClientSide,
     /// Citations told; those beyond the most an answer may have are left out.
     citations: usize,
     is_done: bool,
 }
 
 impl Translation {
-    fn encode(&mut self, steps: &[StreamEvent<'_>], facts: &Facts, out: &mut Vec<u8>) {
+    fn encode(&mut self, steps: &[StreamEvent<'_>], facts: &mut Facts, out: &mut Vec<u8>) {
         for step in steps {
-            if matches!(step, StreamEvent::Citation(_)) {
-                if self.citations == CITATIONS_MAX {
+            if let StreamEvent::Citation(citation) = step {
+                if self.citations == CITATIONS_MAX || !self.client.carries(citation) {
+                    facts.dropped_citations = true;
                     continue;
                 }
                 self.citations += 1;

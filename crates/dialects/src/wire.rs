@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use units::Secret;
 
-use crate::chat::{ChatReply, ChatRequest, StreamEvent};
+use crate::chat::{ChatReply, ChatRequest, Citation, StreamEvent};
 use crate::error::{ErrorBody, StreamError, UpstreamError};
 use crate::json::Text;
 use crate::models::ModelEntry;
@@ -50,6 +50,10 @@ pub(crate) trait ClientSide: Sync {
     /// A parameter, named as the encoders of requests name it, in the client's own words.
     fn param_name<'p>(&self, name: &'p str) -> Cow<'p, str> {
         Cow::Borrowed(name)
+    }
+    /// Whether there are words for a citation: what has none is left out of an answer, and told.
+    fn carries(&self, _citation: &Citation) -> bool {
+        true
     }
     /// Words a plain answer.
     fn encode_reply(&self, reply: &ChatReply<'_>, facts: &Facts, context: &ReplyContext)

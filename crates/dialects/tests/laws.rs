@@ -33,3 +33,6 @@ mod mutation;
 #[cfg(test)]
 #[path = "laws/requests.rs"]
 mod requests;
+#[cfg(test)]
+#[path = "laws/sources.rs"]
+mod sources;

@@ -225,7 +225,12 @@ pub const COLUMNS: &[Column] = &[
     ),
     nullable("prompt_hash", Utf8, "", "Keyed blake3 of the messages."),
     nullable("template_hash", Utf8, "", "Keyed blake3 of system prompt and tools."),
-    nullable("dropped_params", Utf8, "", "Parameters dropped for this provider, joined by commas."),
+    nullable(
+        "dropped_params",
+        Utf8,
+        "",
+        "Parameters dropped for this provider, and `citations` the client's dialect cannot word, joined by commas.",
+    ),
     required("redactions", Int64, "replacements", "Replacements made by redaction."),
     nullable("quality_score", Float64, "0 to 1", "Slot for an evaluation's score."),
     required("source", Utf8, "", "Meter that reported the event: `tollgate`, or another gateway."),

@@ -285,7 +285,8 @@ pub struct Privacy {
     pub prompt_hash: Option<String>,
     /// Keyed blake3 of the system prompt and tools, hexadecimal, 32 characters.
     pub template_hash: Option<String>,
-    /// Parameters the provider cannot carry and the route agreed to drop.
+    /// Parameters the provider cannot carry and the route agreed to drop, and `citations` where the answer
+    /// told sources that the client's dialect cannot.
     pub dropped_params: Vec<String>,
     /// Replacements made by redaction.
     pub redactions: u32,

@@ -69,7 +69,9 @@ impl Call {
                 dialects::encode_request_at(self.dialect, self.path.as_ref(), &self.body, wanted)
             }
             Work::Completions => dialects::encode_completion(&self.body, wanted),
-            Work::Embeddings { shape, .. } => dialects::encode_vectors(shape, &self.body, wanted),
+            Work::Embeddings { shape, .. } => {
+                dialects::encode_vectors(shape, &self.body, wanted, quirks)
+            }
             Work::Rerank { .. } => dialects::encode_rerank(&self.body, wanted),
         };
         let mut encoded = encoded.map_err(|error| Failure::request(&error))?;
@@ -166,7 +168,8 @@ impl Engine {
             Work::Chat => dialects::endpoint_path(wanted.dialect, wanted.model, call.peek.stream),
             Work::Completions => Cow::Owned(dialects::completions_path().to_owned()),
             Work::Embeddings { shape, .. } => {
-                dialects::vectors_path(shape, wanted.dialect, wanted.model)
+                let quirks = upstream.provider.quirks;
+                dialects::vectors_path(shape, wanted.dialect, wanted.model, quirks)
             }
             Work::Rerank { .. } => Cow::Owned(dialects::rerank_path().to_owned()),
         };
@@ -284,7 +287,9 @@ impl Turn<'_> {
             }
             Work::Embeddings { shape, tokens } => {
                 let model = self.target.model.as_str();
-                let asked = VectorsAsked { shape, model, estimated_tokens: tokens, counted };
+                let quirks = self.upstream.provider.quirks;
+                let asked =
+                    VectorsAsked { shape, model, estimated_tokens: tokens, counted, quirks };
                 dialects::transcode_vectors(from, &asked, body, context)
             }
             Work::Rerank { .. } => dialects::transcode_rerank(body, context),

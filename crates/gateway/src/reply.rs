@@ -16,6 +16,10 @@ use crate::ledger::Ledger;
 /// How long what a refused client still sends is read and thrown away.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// The header that names what was dropped on the way, separated by commas: parameters of the request that
+/// the provider's dialect cannot carry, and of a plain answer the citations the client's cannot.
+pub(crate) const DROPPED_PARAMS: &str = "x-tollgate-dropped-params";
+
 /// Headers of an answer.
 pub(crate) type Headers = Vec<(Cow<'static, str>, String)>;
 

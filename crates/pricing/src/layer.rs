@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// The embedded catalog; `data/convert.py` says how it is made and from what.
 const CATALOG: &str = include_str!("../data/catalog.json");
+/// Models the catalog's source does not list; the file says where their prices stand.
+const ADDITIONS: &str = include_str!("../data/additions.json");
 /// What the catalog lacks and vendors document, each entry with its source.
 const REGIONAL: &str = include_str!("../data/regional.json");
 
@@ -78,7 +80,11 @@ impl Layer {
             name: name.to_owned(),
             json: json.to_owned(),
         };
-        vec![layer("catalog.json", CATALOG), layer("regional.json", REGIONAL)]
+        vec![
+            layer("catalog.json", CATALOG),
+            layer("additions.json", ADDITIONS),
+            layer("regional.json", REGIONAL),
+        ]
     }
 
     /// The version of the layer: 16 hexadecimal digits of a BLAKE3 hash of its text.

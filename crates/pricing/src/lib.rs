@@ -1,9 +1,9 @@
 //! The price book, model resolution and the one pure function that prices a request.
 //!
 //! A price is data: `data/catalog.json`, converted from `genai-prices` by `data/convert.py`, what that
-//! lacks in `data/regional.json`, and imports, operators' files and contracts in layers over them. Cost
-//! is one pure function over it. This crate must never know a clock, a file, a socket or a database,
-//! and never holds an amount as a float.
+//! lacks in `data/additions.json` and `data/regional.json`, and imports, operators' files and contracts
+//! in layers over them. Cost is one pure function over it. This crate must never know a clock, a file, a
+//! socket or a database, and never holds an amount as a float.
 #![deny(clippy::float_arithmetic)]
 
 mod alias;

@@ -129,6 +129,7 @@ fn routes(desk: Arc<Desk>) -> Router {
         .route("/v1beta/models", get(control::models))
         .route("/v1/models/{*place}", post(gemini::serve))
         .route("/v1beta/models/{*place}", post(gemini::serve))
+        .route("/v1/projects/{*place}", post(gemini::serve))
         .route("/model/{*place}", post(bedrock::serve))
         .route("/v2/chat", post(respond::chat::<Cohere>))
         .route("/v2/embed", post(cohere::embed))

@@ -15,12 +15,14 @@ use super::{
 use crate::bedrock::embed as bedrock;
 use crate::cohere::embed as cohere;
 use crate::gemini::{
-    EmbedRequest, decode_embed_request, decode_vectors, embed_path, encode_embed_reply,
-    encode_vectors as encode_contents, read_vectors, rewrite_vectors,
+    CloudOperation, EmbedRequest, decode_embed_request, decode_predictions, decode_vectors,
+    embed_path, encode_embed_reply, encode_vectors as encode_contents, read_vectors,
+    rewrite_vectors,
 };
 use crate::json::{Object, append, plain_text, text_of, whole};
 use crate::own::{OWN_FIELDS, with_cost};
 use crate::path::Verb;
+use crate::quirks::Quirk;
 use crate::reply::{Facts, Reply, ReplyContext, ReplyError, Usage};
 use crate::request::{Encoded, Losses, Peek, RequestError, Target, utf8};
 use crate::tokens::estimate_text_tokens;
@@ -46,14 +48,25 @@ pub struct VectorsAsked<'a> {
     pub estimated_tokens: u64,
     /// What the headers of the answer count, where they do ([`crate::meters_of_headers`]).
     pub counted: Option<Meters>,
+    /// What the provider does otherwise than its dialect has it.
+    pub quirks: &'a [Quirk],
+}
+
+/// The operation of a model whose provider has several of its own; `None` where its dialect's hold.
+fn cloud(dialect: Dialect, quirks: &[Quirk], model: &str) -> Option<CloudOperation> {
+    let is_cloud = dialect == Dialect::GeminiGenerate && quirks.contains(&Quirk::PredictsVectors);
+    is_cloud.then(|| CloudOperation::of(model))
 }
 
 impl VectorShape {
     /// Whether a provider takes this shape as it is.
-    const fn is_native(self, dialect: Dialect) -> bool {
-        match self {
-            VectorShape::List(_) => has_embeddings(dialect),
-            VectorShape::Contents(_) => matches!(dialect, Dialect::GeminiGenerate),
+    fn is_native(self, dialect: Dialect, cloud: Option<CloudOperation>) -> bool {
+        match (self, cloud) {
+            (VectorShape::List(_), _) => has_embeddings(dialect),
+            (VectorShape::Contents(_), None) => dialect == Dialect::GeminiGenerate,
+            (VectorShape::Contents(verb), Some(operation)) => {
+                verb == Verb::EmbedContent && operation == CloudOperation::EmbedContent
+            }
         }
     }
 
@@ -93,7 +106,7 @@ pub fn peek_contents(verb: Verb, model: &str, body: &[u8]) -> Result<EmbeddingsP
     })
 }
 
-/// Words a client's request for vectors for a target.
+/// Words a client's request for vectors for a target, whose provider has these quirks.
 ///
 /// # Errors
 /// The body is no such request, or asks for what the target cannot be asked and the route does not
@@ -102,8 +115,10 @@ pub fn encode_vectors(
     shape: VectorShape,
     body: &Bytes,
     target: &Target<'_>,
+    quirks: &[Quirk],
 ) -> Result<Encoded, RequestError> {
-    if shape.is_native(target.dialect) {
+    let cloud = cloud(target.dialect, quirks, target.model);
+    if shape.is_native(target.dialect, cloud) {
         return match shape {
             VectorShape::List(_) => encode_embeddings(target.dialect, body, target),
             VectorShape::Contents(_) => rewrite_vectors(body, target),
@@ -115,6 +130,9 @@ pub fn encode_vectors(
         VectorShape::Contents(verb) => decode_embed_request(verb, body)?,
     };
     let words = shape.words();
+    if !request.titles.is_empty() && target.dialect != Dialect::GeminiGenerate {
+        losses.lose("title", "it embeds texts without titles")?;
+    }
     let body = match target.dialect {
         Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             if request.task.is_some() {
@@ -124,7 +142,10 @@ pub fn encode_vectors(
         }
         Dialect::GeminiGenerate => {
             request.task = request.task.map(|task| task_type(&task).into_owned());
-            encode_contents(&request, target.model)?
+            match cloud {
+                Some(operation) => operation.encode(&request, words.texts)?,
+                None => encode_contents(&request, target.model)?,
+            }
         }
         Dialect::CohereChat => to_cohere(&request, Some(target.model), words, &mut losses)?,
         Dialect::BedrockConverse => to_bedrock(request, target.model, words, &mut losses)?,
@@ -233,7 +254,15 @@ fn inputs(json: &str) -> Result<Vec<String>, RequestError> {
 }
 
 /// Path of the operation at a provider, below the same base URL as [`crate::endpoint_path`].
-pub fn vectors_path(shape: VectorShape, dialect: Dialect, model: &str) -> Cow<'static, str> {
+pub fn vectors_path(
+    shape: VectorShape,
+    dialect: Dialect,
+    model: &str,
+    quirks: &[Quirk],
+) -> Cow<'static, str> {
+    if let Some(operation) = cloud(dialect, quirks, model) {
+        return operation.path(model);
+    }
     match (dialect, shape) {
         (Dialect::GeminiGenerate, VectorShape::Contents(verb)) => embed_path(verb, model),
         (Dialect::GeminiGenerate, VectorShape::List(_)) => {
@@ -264,8 +293,12 @@ pub fn transcode_vectors(
     let garbage = |what: &str| ReplyError::Garbage(what.to_owned());
     let text = std::str::from_utf8(body).map_err(|_| garbage("it is not UTF-8"))?;
     let mut facts = Facts::default();
+    let cloud = cloud(from, asked.quirks, asked.model);
     let vectors = match from {
-        Dialect::GeminiGenerate => decode_vectors(text, &mut facts)?,
+        Dialect::GeminiGenerate => match cloud {
+            Some(CloudOperation::Predict { .. }) => decode_predictions(text, &mut facts)?,
+            Some(CloudOperation::EmbedContent) | None => decode_vectors(text, &mut facts)?,
+        },
         Dialect::CohereChat => cohere::decode(text, &mut facts)?,
         Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             let list = transcode_embeddings(body, VectorFormat::Float, context)?;
@@ -281,7 +314,7 @@ pub fn transcode_vectors(
     let counted = asked.counted.map(|meters| Usage { meters, ..Usage::default() });
     facts.usage = facts.usage.or(counted);
     let body = match shape {
-        VectorShape::Contents(_) if from == Dialect::GeminiGenerate => body.clone(),
+        VectorShape::Contents(_) if shape.is_native(from, cloud) => body.clone(),
         VectorShape::Contents(verb) => encode_embed_reply(verb, &vectors),
         VectorShape::List(format) => list(&vectors, format, &facts, asked, context),
     };

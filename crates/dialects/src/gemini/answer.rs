@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::recitation::Recited;
 use super::{finish, grounding, signature, usage};
 use crate::chat::Citation;
 use crate::json::{List, Text};
@@ -46,6 +47,8 @@ pub(super) struct CandidateBody<'a> {
     finish_reason: Option<Text<'a>>,
     #[serde(borrow)]
     grounding_metadata: Option<&'a RawValue>,
+    #[serde(borrow)]
+    citation_metadata: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -178,8 +181,15 @@ impl<'a> CandidateBody<'a> {
             .collect()
     }
 
-    /// What it rests on, where `texts` are the parts of the whole answer.
-    pub(super) fn citations(&self, texts: &[String]) -> Vec<Citation> {
+    /// Notes what it recites.
+    pub(super) fn note_recited(&self, recited: &mut Recited) {
+        if let Some(raw) = self.citation_metadata {
+            recited.note(raw.get());
+        }
+    }
+
+    /// What it is grounded on, where `texts` are the parts of the whole answer.
+    pub(super) fn grounded(&self, texts: &[String]) -> Vec<Citation> {
         self.grounding_metadata.map(|raw| grounding::read(raw.get(), texts)).unwrap_or_default()
     }
 

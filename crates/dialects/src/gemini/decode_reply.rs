@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::answer::{CandidateBody, Progress, Response, Said};
 use super::error;
-use crate::chat::{ChatReply, OutputPart};
+use super::recitation::Recited;
+use crate::chat::{ChatReply, Citation, OutputPart};
 use crate::reply::{Facts, ReplyError};
 use crate::request::without_position;
 
@@ -33,8 +34,7 @@ pub(super) fn read<'a>(
 pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'a>, ReplyError> {
     let response = read(json, &mut Progress::default(), facts)?;
     let candidate = response.candidates.unwrap_or_default().0.into_iter().next();
-    let cite = |candidate: &CandidateBody<'_>| candidate.citations(&candidate.texts());
-    let citations = candidate.as_ref().map(cite).unwrap_or_default();
+    let citations = candidate.as_ref().map(citations).unwrap_or_default();
     let mut parts: Vec<OutputPart<'a>> = Vec::new();
     for said in candidate.map(|candidate| candidate.said(0)).unwrap_or_default() {
         match said {
@@ -58,6 +58,15 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
         }
     }
     Ok(ChatReply { parts, citations })
+}
+
+fn citations(candidate: &CandidateBody<'_>) -> Vec<Citation> {
+    let texts = candidate.texts();
+    let mut recited = Recited::default();
+    candidate.note_recited(&mut recited);
+    let mut citations = candidate.grounded(&texts);
+    citations.extend(recited.citations(&texts.concat()));
+    citations
 }
 
 #[cfg(test)]

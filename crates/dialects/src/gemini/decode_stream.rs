@@ -4,6 +4,7 @@
 use super::answer::{Progress, Response, Said};
 use super::error;
 use super::grounding::TEXT_BYTES_MAX;
+use super::recitation::Recited;
 use crate::chat::{Citation, StreamEvent};
 use crate::error::StreamError;
 use crate::reply::Facts;
@@ -20,6 +21,8 @@ pub(super) struct ResponseDecoder {
     texts: [String; 1],
     /// The latest telling of the sources, which replaces the one before.
     cited: Vec<Citation>,
+    /// What was recited; positions are those of all the text.
+    recited: Recited,
 }
 
 /// What an event holds; `None` for one without data.
@@ -61,7 +64,8 @@ impl StreamDecoder for ResponseDecoder {
                 let room = TEXT_BYTES_MAX.saturating_sub(kept.len());
                 kept.push_str(&text[..text.floor_char_boundary(room)]);
             }
-            let cited = candidate.citations(&self.texts);
+            candidate.note_recited(&mut self.recited);
+            let cited = candidate.grounded(&self.texts);
             if !cited.is_empty() {
                 self.cited = cited;
             }
@@ -82,7 +86,9 @@ impl StreamDecoder for ResponseDecoder {
             }
         }
         if self.progress.is_finished && !std::mem::replace(&mut self.has_told_finish, true) {
-            let cited = std::mem::take(&mut self.cited).into_iter();
+            let [text] = &self.texts;
+            let recited = std::mem::take(&mut self.recited).citations(text);
+            let cited = std::mem::take(&mut self.cited).into_iter().chain(recited);
             steps.extend(cited.map(|citation| StreamEvent::Citation(Box::new(citation))));
             steps.push(StreamEvent::Finish);
         }

@@ -26,9 +26,16 @@ pub struct EmbedRequest {
     pub dimensions: Option<u64>,
     /// What the vectors are for, as the client words it (`RETRIEVAL_QUERY`, …).
     pub task: Option<String>,
+    /// What each input is called, empty for one without a title; no list where none has one.
+    pub titles: Vec<String>,
 }
 
 impl EmbedRequest {
+    /// What an input is called.
+    pub(crate) fn title(&self, at: usize) -> Option<&str> {
+        self.titles.get(at).map(String::as_str).filter(|title| !title.is_empty())
+    }
+
     /// The same request in the shape most providers of embeddings take
     /// ([`crate::peek_embeddings`] reads it).
     pub fn to_embeddings(&self, model: &str) -> Bytes {
@@ -73,6 +80,8 @@ struct OneBody<'a> {
     content: Option<&'a RawValue>,
     #[serde(borrow, alias = "task_type")]
     task_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    title: Option<Text<'a>>,
     #[serde(borrow, alias = "output_dimensionality")]
     output_dimensionality: Option<&'a RawValue>,
     #[serde(borrow, alias = "embed_content_config")]
@@ -80,11 +89,13 @@ struct OneBody<'a> {
 }
 
 /// The same settings where newer libraries write them.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct ConfigBody<'a> {
     #[serde(borrow, alias = "task_type")]
     task_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    title: Option<Text<'a>>,
     #[serde(borrow, alias = "output_dimensionality")]
     output_dimensionality: Option<&'a RawValue>,
 }
@@ -96,7 +107,7 @@ struct BatchBody<'a> {
 }
 
 /// Reads a request of `embedContent` or, for [`Verb::BatchEmbedContents`], `batchEmbedContents`. The
-/// texts of one content are one input; settings are those of the first content.
+/// texts of one content are one input; settings but for titles are those of the first content.
 ///
 /// # Errors
 /// The body is no such request, holds no text, or more than text.
@@ -135,13 +146,15 @@ fn one(request: &mut EmbedRequest, json: &str, param: &str) -> Result<(), Reques
     if input.is_empty() {
         return Err(RequestError::invalid(param, "it holds no text"));
     }
+    let config = body.embed_content_config.unwrap_or_default();
     if request.inputs.is_empty() {
-        let config = body.embed_content_config;
-        let (task, dimensions) =
-            config.map_or((None, None), |config| (config.task_type, config.output_dimensionality));
-        request.task = body.task_type.or(task).map(|task| task.0.into_owned());
-        let told = body.output_dimensionality.or(dimensions);
+        request.task = body.task_type.or(config.task_type).map(|task| task.0.into_owned());
+        let told = body.output_dimensionality.or(config.output_dimensionality);
         request.dimensions = told.and_then(|raw| whole(raw.get()));
+    }
+    if let Some(title) = body.title.or(config.title).filter(|title| !title.0.is_empty()) {
+        request.titles.resize(request.inputs.len(), String::new());
+        request.titles.push(title.0.into_owned());
     }
     request.inputs.push(input);
     Ok(())
@@ -186,12 +199,14 @@ mod tests {
             inputs: vec!["ab".into()],
             dimensions: Some(8),
             task: Some("RETRIEVAL_QUERY".into()),
+            titles: vec![],
         };
         assert_eq!(decode_embed_request(Verb::EmbedContent, one).unwrap(), expected);
         let several = br#"{"requests":[
             {"model":"models/e","content":{"parts":{"text":"a"}},"embedContentConfig":{"outputDimensionality":8}},
-            {"model":"models/e","content":{"role":"user","parts":[{"text":"b"}]}}]}"#;
+            {"model":"models/e","title":"B","content":{"role":"user","parts":[{"text":"b"}]}}]}"#;
         let request = decode_embed_request(Verb::BatchEmbedContents, several).unwrap();
+        assert_eq!((request.title(0), request.title(1)), (None, Some("B")));
         assert_eq!((request.inputs, request.dimensions), (vec!["a".into(), "b".into()], Some(8)));
     }
 
@@ -229,8 +244,11 @@ mod tests {
 
     #[test]
     fn a_request_and_its_vectors_go_through_the_common_shape() {
-        let request =
-            EmbedRequest { inputs: vec!["a".into(), "b".into()], dimensions: Some(2), task: None };
+        let request = EmbedRequest {
+            inputs: vec!["a".into(), "b".into()],
+            dimensions: Some(2),
+            ..EmbedRequest::default()
+        };
         assert_eq!(
             request.to_embeddings("m"),
             r#"{"model":"m","input":["a","b"],"encoding_format":"float","dimensions":2}"#

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use super::message::{Answer, Said};
 use super::native::note_finish;
 use super::signature::signature;
+use super::sources::{Marks, sources};
 use super::{annotations, error, usage};
-use crate::chat::{ChatReply, OutputPart, chars_of};
+use crate::chat::{ChatReply, Citation, OutputPart};
 use crate::json::{List, Text};
 use crate::own::label;
 use crate::reply::{Facts, ReplyError};
@@ -30,6 +31,10 @@ struct Body<'a> {
     service_tier: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    citations: Option<&'a RawValue>,
+    #[serde(borrow)]
+    search_results: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -57,8 +62,29 @@ pub(super) fn decode<'a>(json: &'a str, facts: &mut Facts) -> Result<ChatReply<'
     }
     let Some(message) = choice.message else { return Ok(ChatReply::default()) };
     let parts = parts(&message, facts);
-    let citations = annotations::read_all(message.annotations, 0, chars_of(&parts));
+    let listed = [body.citations, body.search_results].map(|raw| raw.map_or("", RawValue::get));
+    let citations = citations(&parts, message.annotations, listed);
     Ok(ChatReply { parts, citations })
+}
+
+/// What the text rests on: as annotations tell, else as its marks do of the sources `listed` beside it.
+fn citations(
+    parts: &[OutputPart<'_>],
+    annotations: Option<&RawValue>,
+    listed: [&str; 2],
+) -> Vec<Citation> {
+    let mut marks = Marks::default();
+    for part in parts {
+        if let OutputPart::Text(text) = part {
+            marks.read(text);
+        }
+    }
+    let annotated = annotations::read_all(annotations, 0, marks.said());
+    if annotated.is_empty() {
+        let [cited, found] = listed;
+        return marks.citations(&sources(cited, found));
+    }
+    annotated
 }
 
 fn parts<'a>(message: &Answer<'a>, facts: &mut Facts) -> Vec<OutputPart<'a>> {

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use super::message::{Answer, CallBody, Said};
 use super::native::note_finish;
 use super::signature::signature;
+use super::sources::{Lists, Marks};
 use super::{annotations, error, usage};
-use crate::chat::{StreamEvent, chars_told};
+use crate::chat::{Citation, StreamEvent};
 use crate::error::StreamError;
 use crate::json::{List, Object, Text};
 use crate::own::label;
@@ -38,6 +39,10 @@ struct Chunk<'a> {
     service_tier: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    citations: Option<&'a RawValue>,
+    #[serde(borrow)]
+    search_results: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -58,8 +63,12 @@ pub(super) struct ChunkDecoder {
     calls: Vec<OpenCall>,
     /// The latest call has had no arguments yet.
     is_bare: bool,
-    /// Characters of text told.
-    said: usize,
+    /// The text told, looked through for marks of sources.
+    marks: Marks,
+    /// The sources they count.
+    lists: Lists,
+    /// Annotations told sources, so that marks no longer count.
+    is_annotated: bool,
 }
 
 /// A call whose arguments are arriving.
@@ -77,6 +86,7 @@ impl ChunkDecoder {
         if facts.model.is_none() {
             facts.model = label(chunk.model);
         }
+        self.lists.note(chunk.citations, chunk.search_results);
         if let Some(tier) = label(chunk.service_tier) {
             self.tier = Some(tier);
         }
@@ -101,6 +111,7 @@ impl ChunkDecoder {
             match said {
                 Said::Text(text) => {
                     facts.output.push(&text);
+                    self.marks.read(&text);
                     steps.push(StreamEvent::Text(text));
                 }
                 Said::Thinking(text) => {
@@ -117,9 +128,9 @@ impl ChunkDecoder {
             let signature = block.signature.map(|text| text.0).filter(|text| !text.is_empty());
             steps.extend(signature.map(StreamEvent::ThinkingSignature));
         }
-        self.said += chars_told(steps);
-        let citations = annotations::read_all(delta.annotations, 0, self.said).into_iter();
-        steps.extend(citations.map(|citation| StreamEvent::Citation(Box::new(citation))));
+        let citations = annotations::read_all(delta.annotations, 0, self.marks.said());
+        self.is_annotated |= !citations.is_empty();
+        cite(citations, steps);
         for call in delta.calls() {
             self.call(call, facts, steps)?;
         }
@@ -179,6 +190,11 @@ impl ChunkDecoder {
     }
 }
 
+fn cite(citations: Vec<Citation>, steps: &mut Vec<StreamEvent<'_>>) {
+    let citations = citations.into_iter().map(Box::new);
+    steps.extend(citations.map(StreamEvent::Citation));
+}
+
 /// The neutral index of a call; there are at most [`CALLS_MAX`].
 fn at_most(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
@@ -196,6 +212,9 @@ impl StreamDecoder for ChunkDecoder {
             // Usage follows the reason a model stopped for, so that the stop is told once both are
             // known.
             self.complete(steps);
+            if !self.is_annotated {
+                cite(self.marks.citations(&self.lists.sources()), steps);
+            }
             if self.is_finished {
                 steps.push(StreamEvent::Finish);
             }

@@ -13,6 +13,14 @@ enum AnnotationBody<'a> {
     FileCitation { file_id: &'a str, filename: &'a str, index: usize },
 }
 
+/// Whether there are words for a citation.
+pub(super) fn carries(citation: &Citation) -> bool {
+    match &citation.source {
+        Source::Web { .. } => true,
+        Source::Document { id, title, .. } => id.is_some() || title.is_some(),
+    }
+}
+
 /// The words for a citation, `span` counted in the text it stands beside. A document is told by the id of
 /// its file, or by its title where it has none; one that has only a number has no word here.
 pub(super) fn annotation(citation: &Citation, span: Span) -> Option<Box<RawValue>> {

@@ -286,8 +286,14 @@ fn answers_are_read_in_linear_time() {
 fn streams_are_read_in_linear_time_however_they_are_cut() {
     let openai = r#"{"id":"c","model":"m","choices":[{"delta":{"content":"t"}}]}"#;
     let anthropic = r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"c","name":"f"}}"#;
-    for (dialect, event) in [(Dialect::OpenaiChat, openai), (Dialect::AnthropicMessages, anthropic)]
-    {
+    let marked = r#"{"choices":[{"delta":{"content":"a [1]"}}],"citations":["https://a","https://b"],"search_results":[{"url":"https://a","title":"A"}]}"#;
+    let recited = r#"{"candidates":[{"content":{"parts":[{"text":"é"}]},"citationMetadata":{"citationSources":[{"startIndex":1,"endIndex":2,"uri":"https://a"},{"endIndex":7,"uri":"https://b"}]}}]}"#;
+    for (dialect, event) in [
+        (Dialect::OpenaiChat, openai),
+        (Dialect::AnthropicMessages, anthropic),
+        (Dialect::OpenaiChat, marked),
+        (Dialect::GeminiGenerate, recited),
+    ] {
         for to in crate::bodies::CLIENTS {
             for piece in [1_usize, 16 << 10, usize::MAX] {
                 let run = |stream: &str| {

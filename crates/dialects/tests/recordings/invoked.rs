@@ -19,14 +19,14 @@ pub(crate) fn replay(interaction: &Interaction) -> Result<(), String> {
     let recorded = interaction.request.as_ref().ok_or("without a request")?;
     let place = interaction.uri.split("/model/").nth(1).ok_or("without a model")?;
     let model = place.trim_end_matches("/invoke").replace("%3A", ":");
-    if !interaction.uri.ends_with(vectors_path(LIST, dialect, &model).as_ref()) {
-        return Err(format!("the path is {}", vectors_path(LIST, dialect, &model)));
+    if !interaction.uri.ends_with(vectors_path(LIST, dialect, &model, &[]).as_ref()) {
+        return Err(format!("the path is {}", vectors_path(LIST, dialect, &model, &[])));
     }
     let asked = json!({
         "model": "alias", "input": recorded["texts"], "input_type": recorded["input_type"],
     });
     let target = Target { dialect, model: &model, max_output_tokens: None, drop_params: false };
-    let encoded = encode_vectors(LIST, &Bytes::from(asked.to_string()), &target);
+    let encoded = encode_vectors(LIST, &Bytes::from(asked.to_string()), &target, &[]);
     let encoded = encoded.map_err(|error| error.to_string())?;
     let sent: Value = serde_json::from_slice(&encoded.body.whole()).map_err(|e| e.to_string())?;
     for member in ["texts", "input_type"] {
@@ -37,7 +37,8 @@ pub(crate) fn replay(interaction: &Interaction) -> Result<(), String> {
         interaction.input_tokens.as_deref().filter(|_| is_input)
     };
     let counted = meters_of_headers(header);
-    let asked = VectorsAsked { shape: LIST, model: &model, estimated_tokens: 999, counted };
+    let asked =
+        VectorsAsked { shape: LIST, model: &model, estimated_tokens: 999, counted, quirks: &[] };
     let body = Bytes::from(interaction.response.clone().ok_or("without an answer")?);
     let reply = transcode_vectors(dialect, &asked, &body, &ReplyContext::unpriced());
     let reply = reply.map_err(|error| error.to_string())?;

@@ -14,6 +14,7 @@ mod budget; // admission, clamping, the cap under load
 mod cache; // answers shared by equal requests
 mod console; // a console of a test
 mod cut; // streams that end early
+mod dropped; // what the client's dialect has no words for
 mod errors; // what is told when somebody is wrong
 mod failover; // whatever goes wrong before the first byte
 mod further; // models that answer beside the one that was asked

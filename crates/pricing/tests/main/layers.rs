@@ -50,12 +50,11 @@ fn the_highest_layer_speaks_whatever_the_order_they_are_given_in() {
         layer(LayerKind::Imported, &input("3")),
     ];
     for count in 0..=3 {
-        let mut some: Vec<Layer> = layers.iter().rev().take(count).cloned().collect();
-        some.extend(Layer::embedded());
-        let book = PriceBook::compose(&some).unwrap();
-        some.reverse();
-        // Those of one kind keep their order: the two embedded ones speak of different things.
-        let other = PriceBook::compose(&some).unwrap();
+        let mut over: Vec<Layer> = layers.iter().rev().take(count).cloned().collect();
+        let book = PriceBook::compose(&[&over[..], &Layer::embedded()].concat()).unwrap();
+        over.reverse();
+        // Those of one kind keep their order.
+        let other = PriceBook::compose(&[Layer::embedded(), over].concat()).unwrap();
         let expected = ["0.25", "0.3", "0.2", "0.1"][count];
         assert_eq!(cost(&book, GPT, NOW, &million()), usd(expected), "{count}");
         assert_eq!(cost(&other, GPT, NOW, &million()), usd(expected), "{count}");
@@ -169,7 +168,33 @@ fn every_line_says_from_which_layer_and_version_its_rate_comes() {
     assert_eq!(sources[0].version, operator.version());
     assert_eq!((sources[1].name.as_str(), sources[1].kind), ("catalog.json", LayerKind::Embedded));
     assert!(sources[1].note.contains("genai-prices 0.2.3"), "{}", sources[1].note);
-    assert_eq!(book.layers().len(), 3);
+    assert_eq!(book.layers().len(), Layer::embedded().len() + 1);
+}
+
+#[test]
+fn embeddings_of_another_maker_on_bedrock_have_the_price_the_additions_source_says() {
+    let used = meters(&[(InputText, 1_000_000)]);
+    for (model, expected) in [
+        ("cohere.embed-v4:0", Some("0.12")),
+        ("us.cohere.embed-v4:0", Some("0.12")),
+        ("global.cohere.embed-v4:0", Some("0.12")),
+        ("arn:aws:bedrock:us-east-1::foundation-model/cohere.embed-english-v3", Some("0.1")),
+        ("cohere.embed-multilingual-v3", Some("0.1")),
+        ("cohere.embed-v5:0", None),
+    ] {
+        let (provider, context) = ("aws", PriceContext::NONE);
+        let query = Query { provider, model, at: instant(NOW), context, meters: &used };
+        let priced = BOOK.price(&query);
+        let cost = priced.as_ref().map(|priced| priced.cost);
+        assert_eq!(cost, expected.map(|text| usd(text).unwrap()), "{model}");
+        let source =
+            priced.and_then(|priced| priced.lines().next().map(|line| line.source.name.clone()));
+        assert_eq!(source.as_deref(), expected.map(|_| "additions.json"));
+    }
+    // A picture has a price of its own, which the source does not have.
+    let pictures = meters(&[(events::Meter::InputImage, 1)]);
+    let embed = ("aws", "cohere.embed-v4:0");
+    assert_eq!(in_context(&BOOK, embed, PriceContext::NONE, &pictures), None);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod embed;
 mod events;
+mod predict;
 mod reply;
 mod request;
 
@@ -39,6 +40,7 @@ pub(crate) async fn serve(State(desk): State<Arc<Desk>>, request: Request) -> Re
         }
         Some("streamGenerateContent") => respond::chat::<Gemini>(State(desk), request).await,
         Some("embedContent" | "batchEmbedContents") => embed::embed(&desk, request).await,
+        Some("predict") => predict::predict(&desk, request).await,
         Some("countTokens") => respond::count::<Gemini>(State(desk), request).await,
         _ => refuse::<Gemini>(&Refusal::new(404, "Method not found."), desk.serial()),
     }

@@ -11,12 +11,12 @@ fn target(dialect: Dialect, drop_params: bool) -> Target<'static> {
 
 fn asked(shape: VectorShape, dialect: Dialect, body: &str) -> Result<String, RequestError> {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let encoded = encode_vectors(shape, &body, &target(dialect, false))?;
+    let encoded = encode_vectors(shape, &body, &target(dialect, false), &[])?;
     Ok(String::from_utf8(encoded.body.whole().to_vec()).unwrap())
 }
 
 fn answered(shape: VectorShape, from: Dialect, body: &str) -> (String, Option<u64>) {
-    let asked = VectorsAsked { shape, model: "m", estimated_tokens: 7, counted: None };
+    let asked = VectorsAsked { shape, model: "m", estimated_tokens: 7, counted: None, quirks: &[] };
     let body = Bytes::copy_from_slice(body.as_bytes());
     let reply = transcode_vectors(from, &asked, &body, &ReplyContext::unpriced()).unwrap();
     let tokens = reply.facts.usage.map(|usage| usage.meters.input_tokens());
@@ -74,7 +74,8 @@ fn what_cannot_be_carried_is_named() {
         assert_eq!(asked(LIST, dialect, &many).unwrap_err().param(), Some("input"));
     }
     let body = Bytes::from_static(br#"{"model":"r","input":"a","truncate":"END"}"#);
-    let dropped = encode_vectors(LIST, &body, &target(Dialect::CohereChat, true)).unwrap().dropped;
+    let dropped =
+        encode_vectors(LIST, &body, &target(Dialect::CohereChat, true), &[]).unwrap().dropped;
     assert_eq!(dropped, ["truncate"]);
 }
 
@@ -109,7 +110,7 @@ fn one_cloud_is_asked_in_the_words_of_each_models_maker() {
         let body = Bytes::copy_from_slice(body.as_bytes());
         let dialect = Dialect::BedrockConverse;
         let target = Target { dialect, model, max_output_tokens: None, drop_params };
-        let encoded = encode_vectors(shape, &body, &target)?;
+        let encoded = encode_vectors(shape, &body, &target, &[])?;
         let text = String::from_utf8(encoded.body.whole().to_vec()).unwrap();
         Ok((text, encoded.dropped.join(",")))
     };
@@ -151,7 +152,13 @@ fn one_clouds_vectors_are_counted_in_their_body_or_in_a_header() {
     let told = |model, body: &'static str, header: Option<u64>| {
         let count = |tokens| Meters::NONE.with(events::Meter::InputText, tokens);
         let (shape, estimated_tokens) = (BATCH, 7);
-        let asked = VectorsAsked { shape, model, estimated_tokens, counted: header.map(count) };
+        let asked = VectorsAsked {
+            shape,
+            model,
+            estimated_tokens,
+            counted: header.map(count),
+            quirks: &[],
+        };
         let context = ReplyContext::unpriced();
         let body = Bytes::from_static(body.as_bytes());
         let reply = transcode_vectors(Dialect::BedrockConverse, &asked, &body, &context).unwrap();
@@ -172,7 +179,8 @@ fn one_clouds_vectors_are_counted_in_their_body_or_in_a_header() {
 
 #[test]
 fn an_answer_without_vectors_is_an_error() {
-    let asked = VectorsAsked { shape: BATCH, model: "m", estimated_tokens: 1, counted: None };
+    let asked =
+        VectorsAsked { shape: BATCH, model: "m", estimated_tokens: 1, counted: None, quirks: &[] };
     for dialect in [Dialect::GeminiGenerate, Dialect::CohereChat, Dialect::OpenaiChat] {
         for body in ["{}", "[", r#"{"error":{"code":400,"message":"no"}}"#] {
             let body = Bytes::from_static(body.as_bytes());
@@ -195,6 +203,69 @@ fn the_path_is_the_providers() {
             "/models/m:embedContent",
         ),
     ] {
-        assert_eq!(vectors_path(shape, dialect, "m"), path);
+        assert_eq!(vectors_path(shape, dialect, "m", &[]), path);
+    }
+}
+
+#[test]
+fn one_cloud_predicts_vectors_and_takes_one_content_of_newer_models() {
+    const PREDICTS: [Quirk; 1] = [Quirk::PredictsVectors];
+    let one = VectorShape::Contents(Verb::EmbedContent);
+    let sent = |shape, model, body: &str, drop_params| {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let dialect = Dialect::GeminiGenerate;
+        let target = Target { dialect, model, max_output_tokens: None, drop_params };
+        let encoded = encode_vectors(shape, &body, &target, &PREDICTS)?;
+        Ok::<_, RequestError>(String::from_utf8(encoded.body.whole().to_vec()).unwrap())
+    };
+    let list = r#"{"model":"r","input":["a","b"],"dimensions":2,"input_type":"query"}"#;
+    let content = r#"{"content":{"parts":[{"text":"a"}]},"taskType":"RETRIEVAL_DOCUMENT","title":"A","new":1}"#;
+    let batch = r#"{"requests":[{"content":{"parts":[{"text":"a"}]}},{"title":"B","content":{"parts":[{"text":"b"}]}}]}"#;
+    let (old, first, newer) = ("text-embedding-005", "gemini-embedding-001", "gemini-embedding-2");
+    for (shape, model, body, expected) in [
+        (
+            LIST,
+            old,
+            list,
+            r#"{"instances":[{"content":"a","task_type":"RETRIEVAL_QUERY"},{"content":"b","task_type":"RETRIEVAL_QUERY"}],"parameters":{"outputDimensionality":2}}"#,
+        ),
+        (BATCH, old, batch, r#"{"instances":[{"content":"a"},{"content":"b","title":"B"}]}"#),
+        (
+            one,
+            first,
+            content,
+            r#"{"instances":[{"content":"a","task_type":"RETRIEVAL_DOCUMENT","title":"A"}]}"#,
+        ),
+        // What takes the client's own words is sent them.
+        (one, newer, content, content),
+        (LIST, newer, r#"{"input":"a"}"#, r#"{"content":{"parts":[{"text":"a"}]}}"#),
+    ] {
+        assert_eq!(sent(shape, model, body, false).unwrap(), expected, "{model}");
+    }
+    for (shape, model, body, param) in [
+        (LIST, first, list, "input"),
+        (LIST, newer, list, "input"),
+        (BATCH, newer, batch, "requests"),
+    ] {
+        assert_eq!(sent(shape, model, body, true).unwrap_err().param(), Some(param), "{model}");
+    }
+    assert_eq!(asked(BATCH, Dialect::CohereChat, batch).unwrap_err().param(), Some("title"));
+
+    let predictions =
+        r#"{"predictions":[{"embeddings":{"values":[0.5],"statistics":{"token_count":3}}}]}"#;
+    let single = r#"{"embedding":{"values":[0.5]},"usageMetadata":{"promptTokenCount":3}}"#;
+    for (shape, model, body, expected) in [
+        (one, first, predictions, r#"{"embedding":{"values":[0.5]}}"#),
+        (BATCH, first, predictions, r#"{"embeddings":[{"values":[0.5]}]}"#),
+        (one, newer, single, single),
+        (BATCH, newer, single, r#"{"embeddings":[{"values":[0.5]}]}"#),
+    ] {
+        let asked =
+            VectorsAsked { shape, model, estimated_tokens: 9, counted: None, quirks: &PREDICTS };
+        let body = Bytes::from_static(body.as_bytes());
+        let from = Dialect::GeminiGenerate;
+        let reply = transcode_vectors(from, &asked, &body, &ReplyContext::unpriced()).unwrap();
+        assert_eq!(reply.body, expected, "{model}");
+        assert_eq!(reply.facts.usage.unwrap().meters.input_tokens(), 3, "{model}");
     }
 }

@@ -1,4 +1,4 @@
-//! Google's embeddings, one content or several; like the service itself they tell no usage.
+//! Google's embeddings, one content or several; like the service itself they tell no usage, but for its cloud.
 
 use axum::body::to_bytes;
 use axum::extract::Request;
@@ -38,9 +38,7 @@ async fn answer(desk: &Desk, request: Request, serial: u64) -> Result<Value, Ref
         .await
         .map_err(|_| Refusal::new(413, "request exceeds the maximum size"))?;
     let body: Value = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
-    let place = parts.uri.path().split_once("/models/").map_or("", |(_, place)| place);
-    let (name, operation) = place.rsplit_once(':').unwrap_or((place, ""));
-    let name = decoded(name);
+    let (name, operation) = place(parts.uri.path());
     let (model, script) = script_of(desk, &name, &parts.headers)?;
     if let Some(status) = script.status {
         return Err(Refusal::new(status, format!("Simulated error {status}"))
@@ -53,6 +51,11 @@ async fn answer(desk: &Desk, request: Request, serial: u64) -> Result<Value, Ref
         Refusal::invalid("at most 100 requests can be in one batch, and at least one")
             .about("requests")
     })?;
+    // The cloud has no batches, and counts.
+    let is_cloud = parts.uri.path().starts_with("/v1/projects/");
+    if is_batch && is_cloud {
+        return Err(Refusal::new(404, "Method not found."));
+    }
     let (mut tokens, mut vectors) = (0, Vec::new());
     for request in &requests {
         // In a batch each names the model again, and must name the same.
@@ -71,9 +74,13 @@ async fn answer(desk: &Desk, request: Request, serial: u64) -> Result<Value, Ref
         is_complete: true,
         quantities: Quantities { requests: 1, input_tokens: tokens, ..Quantities::default() },
     });
+    let vector = || vectors.first();
     Ok(match is_batch {
+        _ if is_cloud => {
+            json!({"embedding": vector(), "usageMetadata": {"promptTokenCount": tokens}})
+        }
         true => json!({"embeddings": vectors}),
-        false => json!({"embedding": vectors.first()}),
+        false => json!({"embedding": vector()}),
     })
 }
 
@@ -85,12 +92,24 @@ fn content(request: &Value) -> Result<(u64, Vec<f32>), Refusal> {
     if text.is_empty() {
         return Err(missing());
     }
-    let size = match request["outputDimensionality"].as_u64() {
+    embedded(&text, &request["outputDimensionality"])
+}
+
+/// A text's tokens and vector, which is as long as `dimensions` say.
+pub(super) fn embedded(text: &str, dimensions: &Value) -> Result<(u64, Vec<f32>), Refusal> {
+    let size = match dimensions.as_u64() {
         None => DIMENSIONS,
         Some(size) => usize::try_from(size)
             .ok()
             .filter(|size| (1..=DIMENSIONS_MAX).contains(size))
             .ok_or_else(|| Refusal::invalid("output_dimensionality is out of range"))?,
     };
-    Ok((text_tokens(&text), vector(mix_text(0, &text), size)))
+    Ok((text_tokens(text), vector(mix_text(0, text), size)))
+}
+
+/// The model and the operation a path names.
+pub(super) fn place(path: &str) -> (String, &str) {
+    let place = path.split_once("/models/").map_or("", |(_, place)| place);
+    let (name, operation) = place.rsplit_once(':').unwrap_or((place, ""));
+    (decoded(name), operation)
 }
