@@ -5,6 +5,7 @@ mod head;
 use std::time::Duration;
 
 use events::{Dialect, ErrorClass, Meters};
+use http::{HeaderName, HeaderValue};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_error::ErrorType;
@@ -38,7 +39,7 @@ pub(crate) struct Answering {
     /// What its headers count, where they count what was used.
     pub(crate) counted: Option<Meters>,
     /// Rate-limit headers, kept under `x-upstream-`.
-    pub(crate) limits: Vec<(String, String)>,
+    pub(crate) limits: Vec<(HeaderName, HeaderValue)>,
     /// The whole request was taken, so that the connection can serve another.
     is_whole: bool,
 }

@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use crate::in_force::InForce;
 use crate::inbound::Work;
 use crate::ledger::{Billable, CITATIONS, Ending, Ledger, Opening, Pricing, spool_full};
-use crate::reply::{DROPPED_PARAMS, Headers, base_headers, header, write};
+use crate::reply::{Headers, base_headers, names, write};
 use crate::upstream::{Outgoing, Upstream};
 use crate::{plain, stream};
 
@@ -162,7 +162,9 @@ impl Engine {
         let ttfb_ms = target.ttfb_timeout_ms.unwrap_or(upstream.provider.ttfb_timeout_ms);
         let deadline = call.at_most(Instant::now() + Duration::from_millis(ttfb_ms));
         let mut headers = self.headers(ledger, target, clamp, &encoded.dropped);
-        headers.extend(remaining.map(|left| header("x-tollgate-budget-remaining-usd", left)));
+        if let Some(left) = remaining {
+            headers.push(&names::BUDGET_REMAINING, left);
+        }
         let turn = Turn { engine: self, upstream, call, target, pricing, headers, deadline };
         let path = match call.work {
             Work::Chat => dialects::endpoint_path(wanted.dialect, wanted.model, call.peek.stream),
@@ -185,15 +187,17 @@ impl Engine {
         dropped: &[String],
     ) -> Headers {
         let mut headers = base_headers(ledger);
-        headers.push(header("x-tollgate-provider", &target.provider));
-        headers.push(header("x-tollgate-model", &target.model));
-        headers.extend(clamp.map(|tokens| header("x-tollgate-max-tokens", tokens)));
+        headers.push(&names::PROVIDER, &target.provider);
+        headers.push(&names::MODEL, &target.model);
+        if let Some(tokens) = clamp {
+            headers.push(&names::MAX_TOKENS, tokens);
+        }
         if !dropped.is_empty() {
-            headers.push(header(DROPPED_PARAMS, dropped.join(",")));
+            headers.push(&names::DROPPED_PARAMS, dropped.join(","));
         }
         if self.options.litellm_headers {
-            headers.push(header("x-litellm-call-id", ledger.request_id));
-            headers.push(header("x-litellm-model-id", &target.model));
+            headers.push(&names::LITELLM_CALL_ID, ledger.request_id);
+            headers.push(&names::LITELLM_MODEL_ID, &target.model);
         }
         headers
     }
@@ -257,8 +261,7 @@ impl Turn<'_> {
             return Err(Halt::Failed(failure, Billable::Nothing));
         }
         let context = self.context(client.ledger);
-        let limits = std::mem::take(&mut answering.limits);
-        self.headers.extend(limits.into_iter().map(|(name, value)| (name.into(), value)));
+        self.headers.extend(std::mem::take(&mut answering.limits));
         if !self.call.peek.stream {
             let (watch, counted) = (self.watch_client(), answering.counted);
             let translate = |body: &Bytes| self.translate(body, counted, &context);
@@ -333,10 +336,10 @@ impl Turn<'_> {
         ledger: &mut Ledger,
         body: Bytes,
     ) -> Option<u16> {
-        self.headers.push(header("x-tollgate-overhead-us", ledger.overhead_us()));
+        self.headers.push(&names::OVERHEAD, ledger.overhead_us());
         let facts = ledger.open_mut().and_then(|open| open.facts.as_ref());
         if facts.is_some_and(|facts| facts.dropped_citations) {
-            also_dropped(&mut self.headers, CITATIONS);
+            self.headers.push_listed(&names::DROPPED_PARAMS, CITATIONS);
         }
         let (pricing, received) = (Arc::clone(&self.pricing), ledger.received);
         let cost = ledger.open_mut().and_then(|open| {
@@ -348,9 +351,9 @@ impl Turn<'_> {
             }
         });
         if let Some(cost) = cost {
-            self.headers.push(header("x-tollgate-cost-usd", cost));
+            self.headers.push(&names::COST, cost);
             if self.engine.options.litellm_headers {
-                self.headers.push(header("x-litellm-response-cost", cost));
+                self.headers.push(&names::LITELLM_COST, cost);
             }
         }
         let (error, billable, response_bytes) = match has_left(down).await {
@@ -397,17 +400,6 @@ impl Turn<'_> {
     fn pricer(&self, at: UnixMicros) -> CostFn {
         let (pricing, model) = (Arc::clone(&self.pricing), self.target.model.clone());
         Arc::new(move |usage| pricing.cost(&model, at, usage))
-    }
-}
-
-/// Names one more thing that was dropped.
-fn also_dropped(headers: &mut Headers, name: &str) {
-    match headers.iter_mut().find(|(header, _)| header == DROPPED_PARAMS) {
-        Some((_, dropped)) => {
-            dropped.push(',');
-            dropped.push_str(name);
-        }
-        None => headers.push(header(DROPPED_PARAMS, name)),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::in_force::InForce;
 use crate::inbound::Inbound;
 use crate::ledger::Ledger;
 use crate::plain;
-use crate::reply::{base_headers, header, write};
+use crate::reply::{base_headers, names, write};
 use crate::upstream::Outgoing;
 
 /// Longest wait for a provider's count: after it the estimate is told.
@@ -51,7 +51,7 @@ impl Engine {
             }
         };
         let mut headers = base_headers(ledger);
-        headers.push(header("x-tollgate-count-source", source));
+        headers.push(&names::COUNT_SOURCE, source);
         let answer = dialects::encode_count(asked.dialect, tokens);
         write(down, 200, "application/json", &headers, answer).await;
         Ok(())

@@ -5,7 +5,7 @@ use pingora_core::protocols::http::ServerSession;
 use serde_json::json;
 
 use crate::engine::Engine;
-use crate::reply::write;
+use crate::reply::{Headers, write};
 
 /// Answers a probe; `false` when the path is none.
 pub(crate) async fn answer(engine: &Engine, down: &mut ServerSession, path: &str) -> bool {
@@ -19,7 +19,7 @@ pub(crate) async fn answer(engine: &Engine, down: &mut ServerSession, path: &str
         "/metrics" => (200, "text/plain; version=0.0.4", (engine.options.render_metrics)()),
         _ => return false,
     };
-    write(down, status, kind, &Vec::new(), Bytes::from(body)).await;
+    write(down, status, kind, &Headers::default(), Bytes::from(body)).await;
     true
 }
 

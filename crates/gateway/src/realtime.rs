@@ -35,7 +35,7 @@ use crate::engine::{Engine, describe, exhausted, stopping};
 use crate::failure::Failure;
 use crate::inbound::Work;
 use crate::ledger::{Billable, Ending, Ledger, draft};
-use crate::reply::{base_headers, header};
+use crate::reply::{base_headers, names};
 use crate::upstream::Upstream;
 
 use ask::Ask;
@@ -131,8 +131,8 @@ impl Engine {
             Err(halt) => return Err(unbegun(client.ledger, halt)),
         };
         let mut headers = base_headers(client.ledger);
-        headers.push(header("x-tollgate-provider", &target.provider));
-        headers.push(header("x-tollgate-model", &target.model));
+        headers.push(&names::PROVIDER, &target.provider);
+        headers.push(&names::MODEL, &target.model);
         client.down.set_keepalive(None);
         if connect::switch(client.down, &head, &headers).await {
             let relay = Relay::new(client, *provider, session);

@@ -15,7 +15,7 @@ use crate::attempt::{Answering, Halt, late};
 use crate::call::Client;
 use crate::failure::Failure;
 use crate::ledger::{Billable, Ending, Ledger};
-use crate::reply::{Headers, add};
+use crate::reply::Headers;
 use crate::upstream::Upstream;
 
 /// Longest wait for the end of an answer behind its last event.
@@ -282,7 +282,7 @@ async fn commit(
             return false;
         }
     }
-    add(&mut header, headers);
+    headers.add_to(&mut header);
     let tasks = vec![HttpTask::Header(Box::new(header), false), HttpTask::Body(Some(first), false)];
     down.response_duplex_vec(tasks).await.is_ok()
 }

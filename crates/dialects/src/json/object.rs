@@ -12,9 +12,6 @@ use memchr::memchr2;
 use super::{is_null, number, plain_text};
 use crate::sent::{COPIED_BYTES_MAX, SentBody, Splicer};
 
-/// How far a string is read byte by byte before its end is searched for.
-const SHORT_BYTES: usize = 24;
-
 /// Members an object may have; the largest request has about forty.
 const MEMBERS_MAX: usize = 10_000;
 
@@ -240,9 +237,7 @@ fn string_end(json: &str, start: usize) -> Option<usize> {
     if bytes.get(start) != Some(&b'"') {
         return None;
     }
-    // Most names are short: a search pays off behind their length only.
-    let short = bytes.get(start + 1..)?.iter().take(SHORT_BYTES);
-    let mut at = start + 1 + short.take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
+    let mut at = start + 1;
     loop {
         at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
         if bytes[at] == b'"' {

@@ -2,7 +2,7 @@
 
 use dialects::{COST_HEADERS, cost_of_header, meters_of_headers};
 use events::Meters;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use units::Usd;
 
 /// Content types of streams: events, or the frames of one cloud.
@@ -23,50 +23,63 @@ pub(super) struct Head {
     /// What was used, where they count it.
     pub(super) counted: Option<Meters>,
     /// Rate-limit headers, under `x-upstream-`.
-    pub(super) limits: Vec<(String, String)>,
+    pub(super) limits: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Head {
     /// Reads the headers; a value that is no text counts as none.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn of<'h>(headers: &'h HeaderMap) -> Self {
         let mut head = Self::default();
         let mut ids = [None; REQUEST_IDS.len()];
         let mut costs = [None; COST_HEADERS.len()];
         let mut counts = false;
+        let text = |value: &'h HeaderValue| value.to_str().ok();
         for (name, value) in headers {
-            let Ok(value) = value.to_str() else { continue };
-            let name = name.as_str();
-            match name {
-                "content-type" => head.is_stream |= is_stream(value),
-                "retry-after" => head.retry_after_s = value.parse().ok(),
-                _ if name.contains("ratelimit") => {
-                    let told = ["x-upstream-", name.trim_start_matches("x-")].concat();
-                    head.limits.push((told, value.to_owned()));
-                }
-                _ => {
+            match name.as_str() {
+                "content-type" => head.is_stream |= text(value).is_some_and(is_stream),
+                "retry-after" => head.retry_after_s = text(value).and_then(|s| s.parse().ok()),
+                name if is_limit(name) => head.limits.extend(limit(name, value)),
+                name => {
                     note(&REQUEST_IDS, &mut ids, (name, value));
                     note(&COST_HEADERS, &mut costs, (name, value));
                     counts |= name.starts_with(COUNTS);
                 }
             }
         }
-        head.request_id = ids.into_iter().flatten().next().map(str::to_owned);
+        head.request_id = ids.into_iter().flatten().find_map(text).map(str::to_owned);
         // The headers of a stream leave before it has cost anything.
         if !head.is_stream {
-            head.reported_cost = costs.into_iter().flatten().next().and_then(cost_of_header);
-            let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-            head.counted = counts.then(|| meters_of_headers(text)).flatten();
+            head.reported_cost =
+                costs.into_iter().flatten().find_map(text).and_then(cost_of_header);
+            let told = |name: &str| headers.get(name).and_then(text);
+            head.counted = counts.then(|| meters_of_headers(told)).flatten();
         }
         head
     }
 }
 
 /// Keeps the first value of a header that is one of `names`, in its place.
-fn note<'h>(names: &[&str], values: &mut [Option<&'h str>], (name, value): (&str, &'h str)) {
+fn note<'h>(
+    names: &[&str],
+    values: &mut [Option<&'h HeaderValue>],
+    (name, value): (&str, &'h HeaderValue),
+) {
     let place = names.iter().position(|known| *known == name).and_then(|at| values.get_mut(at));
     if let Some(place) = place {
         place.get_or_insert(value);
     }
+}
+
+/// Whether a header tells a limit of a rate: `x-ratelimit-…`, `anthropic-ratelimit-…`.
+fn is_limit(name: &str) -> bool {
+    name.split('-').take(3).any(|word| word == "ratelimit")
+}
+
+/// How clients are told of a provider's limit.
+fn limit(name: &str, value: &HeaderValue) -> Option<(HeaderName, HeaderValue)> {
+    let told = ["x-upstream-", name.trim_start_matches("x-")].concat();
+    let told = HeaderName::from_bytes(told.as_bytes()).ok()?;
+    value.to_str().is_ok().then(|| (told, value.clone()))
 }
 
 fn is_stream(kind: &str) -> bool {
@@ -79,7 +92,6 @@ fn is_stream(kind: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderName, HeaderValue};
 
     fn head(headers: &[(&'static str, &'static str)]) -> Head {
         let headers = headers
@@ -113,7 +125,8 @@ mod tests {
             ("x-upstream-ratelimit-remaining-tokens", "9"),
             ("x-upstream-anthropic-ratelimit-requests-limit", "8"),
         ];
-        let limits = limits.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let limits = limits
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         assert_eq!(told.limits, limits);
         assert_eq!(told.counted.map(|meters| meters.input_tokens()), Some(5));
     }

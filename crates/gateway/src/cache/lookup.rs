@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use events::CacheState;
+use http::header::AGE;
 use pingora_timeout::timeout;
 use policy::CachePolicy;
 use tokio::time::Instant;
@@ -19,7 +20,7 @@ use crate::call::{Call, Client};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::ledger::{Ledger, spool_full};
-use crate::reply::{Headers, base_headers, header, write};
+use crate::reply::{Headers, base_headers, names, write};
 use crate::{stream, telemetry};
 
 /// Longest wait for an equal request where the provider's own bound is unknown.
@@ -152,14 +153,16 @@ impl Engine {
     fn hit_headers(&self, ledger: &Ledger, entry: &Entry) -> Headers {
         let model = entry.paid.model.resolved.clone().unwrap_or_default();
         let mut headers = base_headers(ledger);
-        headers.push(header("age", entry.age().as_secs()));
-        headers.extend(entry.paid.model.provider.iter().map(|p| header("x-tollgate-provider", p)));
-        headers.push(header("x-tollgate-model", &model));
-        headers.push(header("x-tollgate-cost-usd", Usd::ZERO));
+        headers.push(&AGE, entry.age().as_secs());
+        if let Some(provider) = &entry.paid.model.provider {
+            headers.push(&names::PROVIDER, provider);
+        }
+        headers.push(&names::MODEL, &model);
+        headers.push(&names::COST, Usd::ZERO);
         if self.options.litellm_headers {
-            headers.push(header("x-litellm-call-id", ledger.request_id));
-            headers.push(header("x-litellm-model-id", &model));
-            headers.push(header("x-litellm-response-cost", Usd::ZERO));
+            headers.push(&names::LITELLM_CALL_ID, ledger.request_id);
+            headers.push(&names::LITELLM_MODEL_ID, &model);
+            headers.push(&names::LITELLM_COST, Usd::ZERO);
         }
         headers
     }

@@ -18,7 +18,7 @@ use crate::call::Client;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::ledger::{Billable, Ending, Opening, Pricing, spool_full};
-use crate::reply::{Headers, base_headers, header};
+use crate::reply::{Headers, base_headers, names};
 use crate::upstream::{Head, Outgoing, Upstream};
 
 impl Engine {
@@ -58,11 +58,13 @@ impl Engine {
         };
         ledger.open_as(opening, metering)?;
         let mut headers = base_headers(ledger);
-        headers.push(header("x-tollgate-provider", &target.provider));
+        headers.push(&names::PROVIDER, &target.provider);
         if !target.model.is_empty() {
-            headers.push(header("x-tollgate-model", &target.model));
+            headers.push(&names::MODEL, &target.model);
         }
-        headers.extend(remaining.map(|left| header("x-tollgate-budget-remaining-usd", left)));
+        if let Some(left) = remaining {
+            headers.push(&names::BUDGET_REMAINING, left);
+        }
         let ttfb_ms = target.ttfb_timeout_ms.unwrap_or(upstream.provider.ttfb_timeout_ms);
         let deadline = call.at_most(Instant::now() + Duration::from_millis(ttfb_ms));
         let provider = target.provider.as_str();

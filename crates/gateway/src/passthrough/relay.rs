@@ -21,7 +21,7 @@ use crate::body::MemoryShare;
 use crate::call::Client;
 use crate::failure::Failure;
 use crate::ledger::{Billable, Ending, Ledger};
-use crate::reply::{Headers, add};
+use crate::reply::Headers;
 use crate::upstream::Upstream;
 
 /// How an answer is passed on.
@@ -87,8 +87,7 @@ pub(super) async fn take(
     if let Some(open) = client.ledger.open_mut() {
         open.first_byte(begin.clock.now());
     }
-    let limits = std::mem::take(&mut answering.limits);
-    begin.headers.extend(limits.into_iter().map(|(name, value)| (name.into(), value)));
+    begin.headers.extend(std::mem::take(&mut answering.limits));
     let (first, length) =
         match own::addresses(client.down, &mut answering, begin.passing, first).await {
             Ok(first) => first,
@@ -124,7 +123,7 @@ fn head(
     for (name, value) in headers::of_answer(told) {
         header.append_header(name, value).ok()?;
     }
-    add(&mut header, &begin.headers);
+    begin.headers.add_to(&mut header);
     match told.headers.get(http::header::CONTENT_LENGTH) {
         Some(length) => header.insert_header("content-length", length.clone()).ok()?,
         None if has_no_body(answering.status, &begin.passing.method) => {}

@@ -15,7 +15,7 @@ use super::session::SWITCHED;
 use crate::attempt::{Halt, answering, garbage, late, read_error, unreachable};
 use crate::failure::Failure;
 use crate::ledger::Billable;
-use crate::reply::{Headers, add};
+use crate::reply::Headers;
 use crate::upstream::{Connected, Upstream};
 
 /// Longest wait for a side to take more of what it is told.
@@ -111,7 +111,7 @@ pub(super) async fn switch(
             is_complete &= answer.insert_header(name, value.clone()).is_ok();
         }
     }
-    add(&mut answer, headers);
+    headers.add_to(&mut answer);
     down.set_read_timeout(None);
     down.set_write_timeout(Some(WRITE_TIME_MAX));
     is_complete && down.write_response_header(Box::new(answer)).await.is_ok()
