@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::ask::{Ask, Limits, Thinking, Wish};
 use crate::bill::Quantities;
+use crate::cited::CITED_ANSWER;
 use crate::dice::{Dice, mix};
 use crate::script::{AnswerSize, Script};
 use crate::tokens::Measure;
@@ -220,6 +221,7 @@ fn write_text(
     (limits, around): (&Limits, &Circumstances<'_>),
 ) -> Finish {
     let text = match around.script.size {
+        None if around.script.cites => CITED_ANSWER.to_owned(),
         // One word more than there is room for tells that the limit cut the answer.
         Some(AnswerSize::Tokens(words)) => prose::words(dice, words.min(room.beyond())),
         Some(AnswerSize::Bytes(bytes)) => {

@@ -18,6 +18,7 @@ mod answer;
 mod ask;
 mod beats;
 mod bill;
+mod cited;
 mod control;
 mod desk;
 mod dialects;
@@ -41,6 +42,7 @@ mod tokens;
 pub mod traffic;
 
 pub use bill::{Bill, BilledRequest, Quantities};
+pub use cited::{CITED_ANSWER, CITED_TITLE, CITED_URL, CITED_WORDS};
 pub use error::{ScriptError, SimulatorError};
 pub use options::{AWS_CREDENTIALS, SimulatorOptions};
 pub use script::{AnswerSize, Reply, Script};

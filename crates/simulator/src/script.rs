@@ -42,6 +42,8 @@ pub struct Script {
     pub size: Option<AnswerSize>,
     /// `reasoning=64`: reasoning tokens before the text.
     pub reasoning_tokens: Option<u64>,
+    /// `cites`: the text is [`crate::CITED_ANSWER`] and names its source.
+    pub cites: bool,
 }
 
 /// Something other than an answer. Nothing of it is billed.
@@ -90,6 +92,7 @@ impl Script {
             rate_per_s: over.rate_per_s.or(self.rate_per_s),
             size: over.size.or(self.size),
             reasoning_tokens: over.reasoning_tokens.or(self.reasoning_tokens),
+            cites: over.cites || self.cites,
         }
     }
 
@@ -125,6 +128,7 @@ impl Script {
             "html" => self.reply = Some(Reply::Html),
             "hang" => self.reply = Some(Reply::Hang),
             "no_usage" => self.no_usage = true,
+            "cites" => self.cites = true,
             _ => return Err(ScriptError::UnknownWord(word.to_owned())),
         }
         Ok(())

@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, header};
 use serde_json::{Value, json};
 use units::UnixMicros;
 
+pub(super) use reply::page;
 pub(super) use request::{bills_cache_writes, thinking_of, tier_of};
 
 use super::{Purpose, Wire, request_id, set, set_static, to_json};

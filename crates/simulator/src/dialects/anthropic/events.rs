@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::reply::{
-    advice_blocks, empty_block, envelope, iterations, stop_reason, stop_sequence, usage,
+    advice_blocks, empty_block, envelope, iterations, source, stop_reason, stop_sequence, usage,
 };
 use super::{error_value, signature};
 use crate::answer::{Answer, PartKind};
@@ -65,6 +65,12 @@ impl Events for BlockEvents {
                 let place = at(answer, index);
                 if answer.choices[choice].parts[index].kind == PartKind::Thinking {
                     delta(out, place, ("signature_delta", "signature"), &signature(self.serial));
+                }
+                if answer.choices[choice].parts[index].citation().is_some() {
+                    let delta = json!({"type": "citations_delta", "citation": source()});
+                    let told =
+                        json!({"type": "content_block_delta", "index": place, "delta": delta});
+                    event(out, "content_block_delta", &told);
                 }
                 close(out, place);
             }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Anthropic, signature, tool_use_id};
 use crate::answer::{Advice, Answer, Finish, Part, PartKind};
 use crate::bill::Quantities;
+use crate::cited::{CITED_PASSAGE, CITED_TITLE, CITED_URL};
 use crate::dialects::{Wire, to_json};
 
 /// The body of a plain answer.
@@ -102,6 +103,9 @@ pub(super) fn iterations(answer: &Answer) -> Option<Value> {
 pub(super) fn empty_block(answer: &Answer, index: usize, part: &Part) -> Value {
     match &part.kind {
         PartKind::Thinking => json!({"type": "thinking", "thinking": "", "signature": ""}),
+        PartKind::Text if part.citation().is_some() => {
+            json!({"type": "text", "text": "", "citations": []})
+        }
         PartKind::Text => json!({"type": "text", "text": ""}),
         PartKind::Tool(name) => json!({
             "type": "tool_use",
@@ -111,6 +115,14 @@ pub(super) fn empty_block(answer: &Answer, index: usize, part: &Part) -> Value {
             "caller": {"type": "direct"},
         }),
     }
+}
+
+/// The page a block rests on.
+pub(super) fn source() -> Value {
+    json!({
+        "type": "web_search_result_location", "cited_text": CITED_PASSAGE, "url": CITED_URL,
+        "title": CITED_TITLE, "encrypted_index": "Eo8BCioIAhgBIiQ",
+    })
 }
 
 /// Why an answer ended, in the format's words.
@@ -138,7 +150,12 @@ fn block(answer: &Answer, index: usize, part: &Part) -> Value {
             block["thinking"] = part.text.as_str().into();
             block["signature"] = signature(answer.serial).into();
         }
-        PartKind::Text => block["text"] = part.text.as_str().into(),
+        PartKind::Text => {
+            block["text"] = part.text.as_str().into();
+            if part.citation().is_some() {
+                block["citations"] = json!([source()]);
+            }
+        }
         // Arguments cut by the token limit are no object any more: the input stays empty.
         PartKind::Tool(_) => block["input"] = serde_json::from_str(&part.text).unwrap_or(json!({})),
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::reply::{stop_reason, usage};
+use super::reply::{source, stop_reason, usage};
 use super::{frame, thought_signature, tool_use_id};
 use crate::answer::{Answer, PartKind};
 use crate::beats::Beat;
@@ -75,6 +75,9 @@ impl Events for ConverseEvents {
                 if answer.choices[choice].parts[index].kind == PartKind::Thinking {
                     let signature = thought_signature(self.serial);
                     self.delta(out, index, &json!({"reasoningContent": {"signature": signature}}));
+                }
+                if answer.choices[choice].parts[index].citation().is_some() {
+                    self.delta(out, index, &json!({"citation": source()}));
                 }
                 self.event(out, "contentBlockStop", json!({"contentBlockIndex": index}));
             }

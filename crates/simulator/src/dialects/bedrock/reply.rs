@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{thought_signature, tool_use_id};
 use crate::answer::{Answer, Finish, PartKind};
+use crate::cited::{CITED_PASSAGE, CITED_TITLE, CITED_URL};
 use crate::dialects::to_json;
 
 /// The body of a plain answer.
@@ -19,6 +20,9 @@ pub(super) fn encode(answer: &Answer) -> Vec<u8> {
             PartKind::Thinking => json!({"reasoningContent": {"reasoningText": {
                 "text": part.text, "signature": thought_signature(answer.serial),
             }}}),
+            PartKind::Text if part.citation().is_some() => json!({"citationsContent": {
+                "content": [{"text": part.text}], "citations": [source()],
+            }}),
             PartKind::Text => json!({"text": part.text}),
             // Arguments cut by the token limit are no object any more: the input stays empty.
             PartKind::Tool(name) => json!({"toolUse": {
@@ -38,6 +42,15 @@ pub(super) fn encode(answer: &Answer) -> Vec<u8> {
         body["usage"] = usage(answer);
     }
     to_json(&body)
+}
+
+/// The page a block rests on.
+pub(super) fn source() -> Value {
+    json!({
+        "title": CITED_TITLE,
+        "sourceContent": [{"text": CITED_PASSAGE}],
+        "location": {"web": {"url": CITED_URL, "domain": "tolls.example"}},
+    })
 }
 
 /// The usage.

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::Cohere;
-use super::reply::{call_id, finish_reason, has_calls, usage};
+use super::reply::{call_id, citation, finish_reason, has_calls, usage};
 use crate::answer::{Answer, PartKind};
 use crate::beats::Beat;
 use crate::dialects::{Events, Wire, to_json};
@@ -48,7 +48,13 @@ impl ChatEvents {
             PartKind::Thinking | PartKind::Text => "content-end",
             PartKind::Tool(_) => "tool-call-end",
         };
-        event(out, name, json!({"index": place(answer, choice, part)}));
+        let index = place(answer, choice, part);
+        if let Some(citation) = citation(&said.parts[part], index) {
+            let delta = json!({"message": {"citations": citation}});
+            event(out, "citation-start", json!({"index": 0, "delta": delta}));
+            event(out, "citation-end", json!({"index": 0}));
+        }
+        event(out, name, json!({"index": index}));
     }
 
     fn delta(

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Cohere;
-use crate::answer::{Answer, Choice, Finish, PartKind};
+use crate::answer::{Answer, Choice, Finish, Part, PartKind};
+use crate::cited::{CITED_PASSAGE, CITED_TITLE, CITED_URL, CITED_WORDS};
 use crate::dialects::{Wire, to_json};
 
 /// Tokens of the instructions the provider puts before every prompt: counted, read from its cache and
@@ -26,7 +27,12 @@ pub(super) fn encode(answer: &Answer) -> Vec<u8> {
             PartKind::Thinking => {
                 content.push(json!({"type": "thinking", "thinking": part.text}));
             }
-            PartKind::Text => content.push(json!({"type": "text", "text": part.text})),
+            PartKind::Text => {
+                if let Some(citation) = citation(part, content.len()) {
+                    message["citations"] = json!([citation]);
+                }
+                content.push(json!({"type": "text", "text": part.text}));
+            }
             PartKind::Tool(name) => {
                 let function = json!({"name": name, "arguments": part.text});
                 let id = call_id(name, answer.serial, calls.len());
@@ -49,6 +55,19 @@ pub(super) fn encode(answer: &Answer) -> Vec<u8> {
         body["usage"] = usage(answer);
     }
     to_json(&body)
+}
+
+/// The source of a part that stands at a place of the content.
+pub(super) fn citation(part: &Part, content_index: usize) -> Option<Value> {
+    let (start, end) = part.citation()?.chars;
+    let document = json!({
+        "id": "doc_0", "title": CITED_TITLE, "url": CITED_URL, "snippet": CITED_PASSAGE,
+    });
+    Some(json!({
+        "start": start, "end": end, "text": CITED_WORDS,
+        "sources": [{"type": "document", "id": "doc_0", "document": document}],
+        "content_index": content_index, "type": "TEXT_CONTENT",
+    }))
 }
 
 /// Whether an answer calls tools: its reasoning is then told as a plan.

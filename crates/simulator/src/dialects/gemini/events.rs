@@ -1,7 +1,7 @@
 //! A streamed answer: every event is an answer that holds what is new and the usage so far.
 
 use super::error_value;
-use super::reply::{candidate, finish_reason, frame, part_value, text_value, usage_value};
+use super::reply::{candidate, finish_reason, frame, ground, part_value, text_value, usage_value};
 use crate::answer::{Answer, PartKind};
 use crate::beats::Beat;
 use crate::dialects::{Events, to_json};
@@ -83,7 +83,8 @@ impl<const ARRAY: bool> Events for ResponseEvents<ARRAY> {
                         answer.usage.output_tokens - answer.usage.reasoning_tokens;
                 }
                 let finish = finish_reason(&answer.choices[choice].finish);
-                let last = candidate(choice, vec![text_value("", false)], Some(finish));
+                let mut last = candidate(choice, vec![text_value("", false)], Some(finish));
+                ground(&mut last, &answer.choices[choice]);
                 self.tell(out, answer, last);
             }
             Beat::End => {

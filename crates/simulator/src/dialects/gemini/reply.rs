@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Gemini, signature, signs};
 use crate::answer::{Answer, Choice, Finish, Part, PartKind};
+use crate::cited::{CITED_TITLE, CITED_URL, CITED_WORDS};
 use crate::dialects::Wire;
 
 /// A whole answer.
@@ -15,7 +16,9 @@ pub(super) fn response(answer: &Answer) -> Value {
         .map(|(index, choice)| {
             let parts: Vec<Value> =
                 (0..choice.parts.len()).map(|part| part_value(answer, (index, part))).collect();
-            candidate(index, parts, Some(finish_reason(&choice.finish)))
+            let mut told = candidate(index, parts, Some(finish_reason(&choice.finish)));
+            ground(&mut told, choice);
+            told
         })
         .collect();
     let usage = answer.usage.output_tokens - answer.usage.reasoning_tokens;
@@ -44,6 +47,20 @@ pub(super) fn candidate(index: usize, parts: Vec<Value>, finish: Option<&str>) -
         candidate["finishReason"] = Value::from(finish);
     }
     candidate
+}
+
+/// Tells what a complete candidate rests on; segments are counted in bytes. No search is told, which would be
+/// billed.
+pub(super) fn ground(candidate: &mut Value, choice: &Choice) {
+    let Some(citation) = choice.parts.iter().find_map(Part::citation) else { return };
+    let (start, end) = citation.bytes;
+    candidate["groundingMetadata"] = json!({
+        "groundingChunks": [{"web": {"uri": CITED_URL, "title": CITED_TITLE}}],
+        "groundingSupports": [{
+            "segment": {"startIndex": start, "endIndex": end, "text": CITED_WORDS},
+            "groundingChunkIndices": [0],
+        }],
+    });
 }
 
 /// A part that is complete.

@@ -5,9 +5,9 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::reply::finish_reason;
+use super::reply::{annotations, finish_reason};
 use super::{OpenAi, SERVER_ERROR, call_id, error_type, write_usage};
-use crate::answer::{Answer, PartKind};
+use crate::answer::{Answer, Part, PartKind};
 use crate::beats::Beat;
 use crate::dialects::{Events, Wire, quote, to_json};
 
@@ -58,6 +58,17 @@ impl ChunkEvents {
             out.extend_from_slice(b",\"usage\":null");
         }
         self.end(out);
+    }
+
+    /// The sources of a part, behind its text.
+    fn sources(&self, out: &mut Vec<u8>, choice: usize, part: &Part) {
+        let sources = annotations(part);
+        if !sources.is_empty() {
+            self.open(out, choice);
+            out.extend_from_slice(b"\"annotations\":");
+            out.extend_from_slice(&to_json(&sources));
+            self.close(out, None);
+        }
     }
 
     fn end(&self, out: &mut Vec<u8>) {
@@ -120,7 +131,10 @@ impl Events for ChunkEvents {
 
     fn encode(&mut self, beat: Beat, answer: &Answer, out: &mut Vec<u8>) {
         match beat {
-            Beat::Start | Beat::Close { .. } => {}
+            Beat::Start => {}
+            Beat::Close { choice, part } => {
+                self.sources(out, choice, &answer.choices[choice].parts[part]);
+            }
             Beat::Begin { choice } => {
                 let first = answer.choices[choice].parts.first();
                 // A first tool call brings the role along.

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::{OpenAi, call_id, write_usage};
-use crate::answer::{Answer, Choice, Finish, PartKind};
+use crate::answer::{Answer, Choice, Finish, Part, PartKind};
+use crate::cited::{CITED_TITLE, CITED_URL, Citation};
 use crate::dialects::{Wire, to_json};
 
 #[derive(Serialize)]
@@ -33,7 +35,7 @@ struct MessageShape<'a> {
     role: &'static str,
     content: Option<&'a str>,
     refusal: Option<()>,
-    annotations: [(); 0],
+    annotations: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<CallShape<'a>>,
 }
@@ -80,17 +82,32 @@ pub(super) const fn finish_reason(finish: &Finish) -> &'static str {
     }
 }
 
+/// The sources of a part.
+pub(super) fn annotations(part: &Part) -> Vec<Value> {
+    let annotation = |citation| json!({"type": "url_citation", "url_citation": page(citation)});
+    part.citation().map(annotation).into_iter().collect()
+}
+
+/// A page and the characters that rest on it, as the chat and responses word it.
+pub(in crate::dialects) fn page(citation: Citation) -> Value {
+    let (start, end) = citation.chars;
+    json!({"start_index": start, "end_index": end, "url": CITED_URL, "title": CITED_TITLE})
+}
+
 fn shape(serial: u64, index: usize, choice: &Choice) -> ChoiceShape<'_> {
     let mut message = MessageShape {
         role: "assistant",
         content: None,
         refusal: None,
-        annotations: [],
+        annotations: Vec::new(),
         tool_calls: Vec::new(),
     };
     for part in &choice.parts {
         match &part.kind {
-            PartKind::Text => message.content = Some(&part.text),
+            PartKind::Text => {
+                message.content = Some(&part.text);
+                message.annotations = annotations(part);
+            }
             PartKind::Tool(name) => message.tool_calls.push(CallShape {
                 id: call_id(serial, index, message.tool_calls.len()),
                 kind: "function",

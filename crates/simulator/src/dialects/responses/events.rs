@@ -5,8 +5,8 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::reply::{
-    item, item_id, opening, output_index, prefix, reasoning, response, status, summary_part,
-    text_part,
+    annotations, item, item_id, opening, output_index, prefix, reasoning, response, status,
+    summary_part, text_part,
 };
 use crate::answer::{Answer, PartKind};
 use crate::beats::Beat;
@@ -64,7 +64,7 @@ impl ResponseEvents {
             }
             PartKind::Text => {
                 let mut members = place(answer, part);
-                members["part"] = text_part("");
+                members["part"] = text_part("", &[]);
                 self.event(out, "response.content_part.added", members);
             }
             PartKind::Tool(_) => {}
@@ -96,6 +96,13 @@ impl ResponseEvents {
     fn close(&mut self, out: &mut Vec<u8>, answer: &Answer, part: usize) {
         let told = &answer.choices[0].parts[part];
         let text = told.text.as_str();
+        let sources = annotations(told);
+        for (index, source) in sources.iter().enumerate() {
+            let mut members = place(answer, part);
+            members["annotation_index"] = index.into();
+            members["annotation"] = source.clone();
+            self.event(out, "response.output_text.annotation.added", members);
+        }
         let mut done = |kind: &str, name: &str, value: Value| {
             let mut members = place(answer, part);
             members[name] = value;
@@ -108,7 +115,7 @@ impl ResponseEvents {
             }
             PartKind::Text => {
                 done("response.output_text.done", "text", text.into());
-                done("response.content_part.done", "part", text_part(text));
+                done("response.content_part.done", "part", text_part(text, &sources));
             }
             PartKind::Tool(_) => {
                 done("response.function_call_arguments.done", "arguments", text.into());

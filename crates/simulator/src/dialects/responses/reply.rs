@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Responses, SEAL};
 use crate::answer::{Answer, Choice, Finish, Part, PartKind};
 use crate::dialects::Wire;
-use crate::dialects::openai::{bills_cache_writes, call_id};
+use crate::dialects::openai::{bills_cache_writes, call_id, page};
 
 /// How the answer ended.
 pub(super) fn status(answer: &Answer) -> &'static str {
@@ -108,18 +108,29 @@ pub(super) fn summary_part(text: &str) -> Value {
     json!({"type": "summary_text", "text": text})
 }
 
-/// A part of a message.
-pub(super) fn text_part(text: &str) -> Value {
-    json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
+/// A part of a message as far as it was told.
+pub(super) fn text_part(text: &str, annotations: &[Value]) -> Value {
+    json!({"type": "output_text", "text": text, "annotations": annotations, "logprobs": []})
+}
+
+/// The sources of a part.
+pub(super) fn annotations(part: &Part) -> Vec<Value> {
+    let annotation = |citation| {
+        let mut told = page(citation);
+        told["type"] = "url_citation".into();
+        told
+    };
+    part.citation().map(annotation).into_iter().collect()
 }
 
 /// The item of a part, complete.
 pub(super) fn item(answer: &Answer, part: usize) -> Value {
-    let text = answer.choices[0].parts[part].text.as_str();
+    let told = &answer.choices[0].parts[part];
+    let text = told.text.as_str();
     let mut item = opening(answer, part);
-    match answer.choices[0].parts[part].kind {
+    match told.kind {
         PartKind::Thinking => item["summary"] = json!([summary_part(text)]),
-        PartKind::Text => item["content"] = json!([text_part(text)]),
+        PartKind::Text => item["content"] = json!([text_part(text, &annotations(told))]),
         PartKind::Tool(_) => item["arguments"] = text.into(),
     }
     if item["status"].is_string() {
