@@ -27,7 +27,7 @@ use crate::reply::{Facts, ReplyError, Usage};
 use crate::request::{Encoded, RequestError, Target};
 use crate::wire::{Endpoint, Headers, ProviderSide, StreamDecoder};
 
-pub use embed::meters_of_headers;
+pub use embed::{COUNT_HEADERS, meters_of_headers};
 pub use sign::{AwsCredentials, SIGNING_SERVICE, SignedRequest, SigningScope, sign};
 
 /// The dialect.

@@ -51,7 +51,8 @@ mod wire;
 pub use answer_meter::AnswerMeter;
 pub use batch::{BATCH_LINE_BYTES_MAX, BatchAnswer, BatchLine, BatchLines, own_results_urls};
 pub use bedrock::{
-    AwsCredentials, SIGNING_SERVICE, SignedRequest, SigningScope, meters_of_headers, sign,
+    AwsCredentials, COUNT_HEADERS, SIGNING_SERVICE, SignedRequest, SigningScope, meters_of_headers,
+    sign,
 };
 pub use dispatch::{
     auth_headers, count_path, decode_count, decode_error, encode_count, encode_count_request,

@@ -91,6 +91,9 @@ pub(crate) fn decode_vector(body: &str, facts: &mut Facts) -> Result<Vec<f32>, R
     Ok(vector)
 }
 
+/// What the names of headers that count begin with.
+pub const COUNT_HEADERS: &str = "x-amzn-bedrock-";
+
 /// What an answer's headers say was used; `None` where they say nothing. `header` looks one up by its
 /// lower-case name.
 pub fn meters_of_headers<'v>(header: impl Fn(&'static str) -> Option<&'v str>) -> Option<Meters> {

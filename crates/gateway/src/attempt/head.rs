@@ -1,6 +1,6 @@
 //! What the head of a provider's answer tells, read in one pass over its headers.
 
-use dialects::{COST_HEADERS, cost_of_header, meters_of_headers};
+use dialects::{COST_HEADERS, COUNT_HEADERS, cost_of_header, meters_of_headers};
 use events::Meters;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use units::Usd;
@@ -9,8 +9,6 @@ use units::Usd;
 const STREAMS: [&str; 2] = ["text/event-stream", "application/vnd.amazon.eventstream"];
 /// Headers in which providers name a request; where there are several the first of these counts.
 const REQUEST_IDS: [&str; 3] = ["x-request-id", "request-id", "x-amzn-requestid"];
-/// What the names of headers that count begin with.
-const COUNTS: &str = "x-amzn-bedrock-";
 
 /// The headers of an answer that concern the gateway.
 #[derive(Default)]
@@ -42,7 +40,7 @@ impl Head {
                 name => {
                     note(&REQUEST_IDS, &mut ids, (name, value));
                     note(&COST_HEADERS, &mut costs, (name, value));
-                    counts |= name.starts_with(COUNTS);
+                    counts |= name.starts_with(COUNT_HEADERS);
                 }
             }
         }
@@ -86,7 +84,7 @@ fn is_stream(kind: &str) -> bool {
     let starts = |stream: &&str| {
         kind.get(..stream.len()).is_some_and(|start| start.eq_ignore_ascii_case(stream))
     };
-    STREAMS.iter().any(|stream| starts(stream))
+    STREAMS.iter().any(starts)
 }
 
 #[cfg(test)]
