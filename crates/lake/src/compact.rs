@@ -33,8 +33,6 @@ use crate::tiers::Tiers;
 /// When files of a day are rewritten into one.
 const TIERS: Tiers = Tiers {
     large_bytes: 32 << 20,
-    whole_rows: 131_072,
-    waits_bytes: 256 << 10,
     first_bytes: 64 << 10,
     open_max: 8,
     closed_max: 1,

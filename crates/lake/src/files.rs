@@ -14,7 +14,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use units::{BillingZone, UnixMicros};
 use uuid::Uuid;
@@ -27,11 +27,8 @@ use crate::{LakeError, LakeRow};
 const HIGH_CARDINALITY: &[&str] =
     &["request_id", "trace_id", "session_id", "parent_id", "upstream_request_id", "prompt_hash"];
 
-/// Compression level of large files of one commit, which no rewrite takes before their day is over.
+/// Compression level of files that are read soon and rewritten later.
 const ZSTD_HOT: i32 = 1;
-/// Rows from which a file of one commit is laid out to stay: about a minute's rewrite takes those
-/// below, and what describes and compresses their 80 columns would cost more than the rows.
-const ROWS_TO_STAY: usize = 131_072;
 
 /// Compression level of files that are written once and kept.
 const ZSTD_KEPT: i32 = 3;
@@ -39,17 +36,6 @@ const ZSTD_KEPT: i32 = 3;
 const GROUP_ROWS: usize = 131_072;
 
 static HOT: LazyLock<WriterProperties> = LazyLock::new(|| writer_properties(ZSTD_HOT));
-
-/// How small files of one commit are laid out: one page a column needs no index, and Snappy no context
-/// of a quarter of a megabyte for each column.
-static BRIEF: LazyLock<WriterProperties> = LazyLock::new(|| {
-    writer_properties(ZSTD_HOT)
-        .into_builder()
-        .set_compression(Compression::SNAPPY)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
-        .build()
-});
 
 /// How rewritten files are laid out: a request is found through a filter in each row group.
 pub(crate) static COMPACTED: LazyLock<WriterProperties> = LazyLock::new(|| {
@@ -147,9 +133,7 @@ fn parquet(batch: &RecordBatch) -> Result<Vec<u8>, LakeError> {
         .filter(|i| batch.schema_ref().field(*i).name() != PARTITION)
         .collect();
     let batch = batch.project(&kept).map_err(LakeError::columnar)?;
-    let stays = batch.num_rows() >= ROWS_TO_STAY;
-    let properties = if stays { HOT.clone() } else { BRIEF.clone() };
-    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(HOT.clone()))
         .map_err(LakeError::columnar)?;
     writer.write(&batch).map_err(LakeError::columnar)?;
     writer.into_inner().map_err(LakeError::columnar)

@@ -36,7 +36,7 @@ pub struct MaintenanceOptions {
 impl Default for MaintenanceOptions {
     fn default() -> Self {
         Self {
-            every: Duration::from_secs(4),
+            every: Duration::from_secs(2),
             vacuum_every: Duration::from_secs(3_600),
             retention: Duration::from_secs(3_600),
         }

@@ -12,11 +12,6 @@ use crate::mirror::LiveFile;
 pub(crate) struct Tiers {
     /// Files of this size or more are left as they are, bytes.
     pub(crate) large_bytes: u64,
-    /// Files of so many rows are left as they are, too, and smaller ones are rewritten as soon as they
-    /// hold as many together.
-    pub(crate) whole_rows: u64,
-    /// While its partition grows, a file of this size or more waits for that and is in no tier, bytes.
-    pub(crate) waits_bytes: u64,
     /// Upper end of the first tier, bytes; each further tier reaches four times as far.
     pub(crate) first_bytes: u64,
     /// Files one tier may have while its partition still grows.
@@ -32,19 +27,9 @@ pub(crate) struct Tiers {
 impl Tiers {
     /// The files of a partition to rewrite into one; empty when there is nothing to gain.
     pub(crate) fn pick(&self, files: &[Arc<LiveFile>], is_open: bool) -> Vec<Arc<LiveFile>> {
-        let is_small = |file: &&Arc<LiveFile>| {
-            file.size < self.large_bytes && file.rows.is_none_or(|rows| rows < self.whole_rows)
-        };
-        let mut small: Vec<Arc<LiveFile>> = files.iter().filter(is_small).cloned().collect();
+        let mut small: Vec<Arc<LiveFile>> =
+            files.iter().filter(|file| file.size < self.large_bytes).cloned().collect();
         small.sort_by(|a, b| a.size.cmp(&b.size).then_with(|| a.path.cmp(&b.path)));
-        let rows = small.iter().filter_map(|file| file.rows).fold(0, u64::saturating_add);
-        if rows >= self.whole_rows {
-            // One rewrite to the end, instead of several on the way there.
-            return self.within_step(&small);
-        }
-        if is_open {
-            small.retain(|file| file.size < self.waits_bytes);
-        }
         let most = if is_open { self.open_max } else { self.closed_max };
         let crowded = small
             .chunk_by(|a, b| self.tier(a.size) == self.tier(b.size))
@@ -82,8 +67,6 @@ mod tests {
 
     const TIERS: Tiers = Tiers {
         large_bytes: 1_000,
-        whole_rows: u64::MAX,
-        waits_bytes: u64::MAX,
         first_bytes: 10,
         open_max: 2,
         closed_max: 1,
@@ -120,31 +103,6 @@ mod tests {
             (&[5, 6, 2_000], false, &[5, 6]),
         ] {
             assert_eq!(sizes(&TIERS.pick(&files(given), is_open)), expected, "{given:?}");
-        }
-    }
-
-    #[test]
-    fn files_that_make_a_whole_one_are_rewritten_at_once_and_a_whole_one_never() {
-        let tiers = Tiers { whole_rows: 10, waits_bytes: 40, ..TIERS };
-        let given = |rows: &[(u64, u64)]| -> Vec<Arc<LiveFile>> {
-            let file = |(file, (_, rows)): (Arc<LiveFile>, &(u64, u64))| {
-                Arc::new(LiveFile { rows: Some(*rows), ..LiveFile::clone(&file) })
-            };
-            let sizes: Vec<u64> = rows.iter().map(|(size, _)| *size).collect();
-            files(&sizes).into_iter().zip(rows).map(file).collect()
-        };
-        for (rows, is_open, expected) in [
-            // Few rows in files that are not tiny wait while the day goes on.
-            (&[(50, 2), (50, 2), (50, 2), (50, 2)][..], true, &[][..]),
-            (&[(50, 2), (50, 2), (50, 2), (50, 2)], false, &[50, 50, 50, 50]),
-            // Tiny ones are folded on the way, so that files stay few.
-            (&[(5, 1), (5, 1), (5, 1), (50, 2)], true, &[5, 5, 5]),
-            // Enough for a whole file: all of them, however they differ in size.
-            (&[(5, 1), (50, 3), (200, 6)], true, &[5, 50, 200]),
-            (&[(5, 1), (50, 3), (200, 10)], true, &[]),
-            (&[(200, 10), (210, 11)], false, &[]),
-        ] {
-            assert_eq!(sizes(&tiers.pick(&given(rows), is_open)), expected, "{rows:?}");
         }
     }
 

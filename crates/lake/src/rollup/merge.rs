@@ -22,8 +22,6 @@ use crate::tiers::Tiers;
 /// When parts of a table's month are folded into one.
 const TIERS: Tiers = Tiers {
     large_bytes: 64 << 20,
-    whole_rows: u64::MAX,
-    waits_bytes: u64::MAX,
     first_bytes: 32 << 10,
     open_max: 3,
     closed_max: 1,

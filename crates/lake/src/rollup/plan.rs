@@ -50,22 +50,10 @@ pub(crate) fn from_usage(
 
 /// Rows as they are stored, one per bucket and dimensions, sorted by them.
 pub(crate) fn folded(rows: LogicalPlanBuilder, table: &RollupTable) -> Result<LogicalPlanBuilder> {
-    let keys = keys(table.grain, table.dimensions);
-    summed(rows, table.grain, table.dimensions)?.sort_by(keys)
-}
-
-/// The same in no order.
-pub(crate) fn summed(
-    rows: LogicalPlanBuilder,
-    grain: Grain,
-    dimensions: &[&'static str],
-) -> Result<LogicalPlanBuilder> {
+    let keys: Vec<Expr> =
+        stored_times(table.grain).iter().chain(table.dimensions).map(|name| col(*name)).collect();
     let sums = MEASURES.iter().map(|measure| sum(col(measure.name)).alias(measure.name));
-    rows.aggregate(keys(grain, dimensions), sums)
-}
-
-fn keys(grain: Grain, dimensions: &[&'static str]) -> Vec<Expr> {
-    stored_times(grain).iter().chain(dimensions).map(|name| col(*name)).collect()
+    rows.aggregate(keys.clone(), sums)?.sort_by(keys)
 }
 
 /// Rows as they are stored, as queries see them.

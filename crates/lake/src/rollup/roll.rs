@@ -135,11 +135,9 @@ impl Keeper {
             return Ok(Vec::new());
         }
         let context = self.context();
-        // The files are read once, for all tables, and rows that are alike to all of them are added up
-        // before each table groups them its own way.
+        // The files are read once, for all tables.
         let usage = plan::scan("usage", Arc::new(self.sources.usage_files(usage)))
-            .and_then(|rows| plan::from_usage(rows, Grain::Quarter, &DIMENSIONS))
-            .and_then(|rows| plan::summed(rows, Grain::Quarter, &DIMENSIONS));
+            .and_then(|rows| plan::from_usage(rows, Grain::Quarter, &DIMENSIONS));
         let usage = collect(&context, usage).await?;
         let store = generation.mirror.log_store().object_store(None);
         let now = store_now();
