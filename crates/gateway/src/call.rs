@@ -366,7 +366,8 @@ impl Turn<'_> {
         // Before the answer, too: a client that takes it slowly keeps no equal request waiting.
         ledger.gather(&body);
         ledger.keep().await;
-        if !write(down, 200, "application/json", &self.headers, body).await {
+        let headers = std::mem::take(&mut self.headers);
+        if !write(down, 200, "application/json", headers, body).await {
             down.set_keepalive(None);
         }
         Some(200)

@@ -53,7 +53,7 @@ impl Engine {
         let mut headers = base_headers(ledger);
         headers.push(&names::COUNT_SOURCE, source);
         let answer = dialects::encode_count(asked.dialect, tokens);
-        write(down, 200, "application/json", &headers, answer).await;
+        write(down, 200, "application/json", headers, answer).await;
         Ok(())
     }
 

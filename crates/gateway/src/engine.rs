@@ -123,7 +123,7 @@ impl Engine {
                 dialects::encode_model(asked.dialect, found.ok_or_else(|| no_model(name))?)
             }
         };
-        reply::write(down, 200, "application/json", &reply::base_headers(ledger), body).await;
+        reply::write(down, 200, "application/json", reply::base_headers(ledger), body).await;
         Ok(())
     }
 

@@ -19,7 +19,7 @@ pub(crate) async fn answer(engine: &Engine, down: &mut ServerSession, path: &str
         "/metrics" => (200, "text/plain; version=0.0.4", (engine.options.render_metrics)()),
         _ => return false,
     };
-    write(down, status, kind, &Headers::default(), Bytes::from(body)).await;
+    write(down, status, kind, Headers::default(), Bytes::from(body)).await;
     true
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use events::{CacheState, Dialect};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
 use pingora_core::protocols::http::{HttpTask, ServerSession};
 use pingora_http::ResponseHeader;
 use pingora_timeout::timeout;
@@ -35,20 +36,20 @@ pub(crate) fn base_headers(ledger: &Ledger) -> Headers {
 pub(crate) async fn write(
     down: &mut ServerSession,
     status: u16,
-    content_type: &str,
-    headers: &Headers,
+    content_type: &'static str,
+    headers: Headers,
     body: Bytes,
 ) -> bool {
-    let Ok(mut header) = ResponseHeader::build_no_case(status, Some(headers.len() + 3)) else {
-        return false;
-    };
-    let length = header.insert_header(CONTENT_LENGTH, body.len());
-    if length.and(header.insert_header(CONTENT_TYPE, content_type)).is_err() {
-        return false;
-    }
-    headers.add_to(&mut header);
-    let tasks =
-        vec![HttpTask::Header(Box::new(header), body.is_empty()), HttpTask::Body(Some(body), true)];
+    let Ok(status) = StatusCode::from_u16(status) else { return false };
+    let (mut head, ()) = Response::new(()).into_parts();
+    head.status = status;
+    // Room for those here and for what the connection adds.
+    head.headers.reserve(headers.len() + 4);
+    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.move_to(&mut head.headers);
+    let header = Box::new(ResponseHeader::from(head));
+    let tasks = vec![HttpTask::Header(header, body.is_empty()), HttpTask::Body(Some(body), true)];
     down.response_duplex_vec(tasks).await.is_ok()
 }
 
@@ -71,7 +72,7 @@ pub(crate) async fn fail(
     if is_unread {
         down.set_keepalive(None);
     }
-    let is_written = write(down, failure.status, "application/json", &headers, body).await;
+    let is_written = write(down, failure.status, "application/json", headers, body).await;
     if is_unread && is_written {
         linger(down).await;
     }

@@ -75,7 +75,7 @@ fn is_limit(name: &str) -> bool {
 
 /// How clients are told of a provider's limit.
 fn limit(name: &str, value: &HeaderValue) -> Option<(HeaderName, HeaderValue)> {
-    let told = ["x-upstream-", name.trim_start_matches("x-")].concat();
+    let told = ["x-upstream-", name.strip_prefix("x-").unwrap_or(name)].concat();
     let told = HeaderName::from_bytes(told.as_bytes()).ok()?;
     value.to_str().is_ok().then(|| (told, value.clone()))
 }

@@ -142,7 +142,7 @@ impl Engine {
         let body = entry.body.clone();
         let is_written = match call.peek.stream {
             true => stream::replay(down, &headers, call.framing(), body).await,
-            false => write(down, 200, "application/json", &headers, body).await,
+            false => write(down, 200, "application/json", headers, body).await,
         };
         if !is_written {
             down.set_keepalive(None);

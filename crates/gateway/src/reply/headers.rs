@@ -1,6 +1,6 @@
 //! Headers of an answer: those of the gateway itself, each once.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_http::ResponseHeader;
 
 /// Headers to be added to an answer.
@@ -35,6 +35,13 @@ impl Headers {
         self.0.len()
     }
 
+    /// Moves them to an answer's, in the place of equal names.
+    pub(crate) fn move_to(self, answer: &mut HeaderMap) {
+        for (name, value) in self.0 {
+            answer.insert(name, value);
+        }
+    }
+
     /// Adds them to an answer's, in the place of equal names.
     pub(crate) fn add_to(&self, answer: &mut ResponseHeader) {
         for (name, value) in &self.0 {
@@ -64,5 +71,8 @@ mod tests {
         assert_eq!((told(&names::MODEL), told(&names::PROVIDER)), (None, Some("two")));
         assert_eq!(told(&names::DROPPED_PARAMS), Some("seed,citations"));
         assert_eq!(answer.headers.len(), 2);
+        let mut moved = HeaderMap::new();
+        headers.move_to(&mut moved);
+        assert_eq!(moved, answer.headers);
     }
 }
