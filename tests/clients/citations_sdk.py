@@ -1,8 +1,8 @@
 """What an answer rests on, read by the official SDKs of PyPI, unmodified, plain and streamed.
 
 Arguments: base URL (ends in /v1), key, model, and what is expected: the answer's text, the words that rest
-on the page, its address and its title. Prints one JSON object: the ids of the requests sent; raises on what
-is wrong.
+on the page, the block that messages say does, the page's address and title. Prints one JSON object: the ids
+of the requests sent; raises on what is wrong.
 """
 
 import json
@@ -13,16 +13,22 @@ import openai
 from google import genai
 from google.genai import types
 
-base_url, key, model, answer, words, url, title = sys.argv[1:8]
+base_url, key, model, answer, words, block, url, title = sys.argv[1:9]
 root = base_url.removesuffix("/v1")
-ask = [{"role": "user", "content": "Where are tolls paid?"}]
+question = "Where are tolls paid?"
+ask = [{"role": "user", "content": question}]
 requests = []
 
 
-def check(text, cited, page):
-    """The answer is whole, and the words that rest on the page are those that do."""
+def sent(headers):
+    """Notes a request by the headers of its answer."""
+    requests.append(headers["x-tollgate-request-id"])
+
+
+def check(text, cited, page, expected=words):
+    """The answer is whole, and what rests on the page is what does."""
     assert text == answer, text
-    assert cited == words, (cited, page)
+    assert cited == expected, (cited, page)
     assert page == (url, title), page
 
 
@@ -34,14 +40,17 @@ def one(found):
 
 def chat():
     client = openai.OpenAI(base_url=base_url, api_key=key, max_retries=0)
-    raw = client.chat.completions.with_raw_response.create(model=model, messages=ask)
-    requests.append(raw.headers["x-tollgate-request-id"])
+    create = client.chat.completions.with_raw_response.create
+    raw = create(model=model, messages=ask)
+    sent(raw.headers)
     message = raw.parse().choices[0].message
     page = one(message.annotations).url_citation
     cited = message.content[page.start_index : page.end_index]
     check(message.content, cited, (page.url, page.title))
+    raw = create(model=model, messages=ask, stream=True)
+    sent(raw.headers)
     text, found = "", []
-    for chunk in client.chat.completions.create(model=model, messages=ask, stream=True):
+    for chunk in raw.parse():
         for choice in chunk.choices:
             text += choice.delta.content or ""
             found += (choice.delta.model_extra or {}).get("annotations") or []
@@ -52,66 +61,79 @@ def chat():
 
 def responses():
     client = openai.OpenAI(base_url=base_url, api_key=key, max_retries=0)
-    raw = client.responses.with_raw_response.create(model=model, input=ask, store=False)
-    requests.append(raw.headers["x-tollgate-request-id"])
-    plain = raw.parse()
-    page = one([a for i in plain.output if i.type == "message" for c in i.content for a in c.annotations])
-    cited = plain.output_text[page.start_index : page.end_index]
-    check(plain.output_text, cited, (page.url, page.title))
-    added = []
-    with client.responses.stream(model=model, input=ask, store=False) as events:
-        for event in events:
-            if event.type == "response.output_text.annotation.added":
-                added.append(event.annotation)
-        final = events.get_final_response()
-    page = one([a for i in final.output if i.type == "message" for c in i.content for a in c.annotations])
-    cited = final.output_text[page.start_index : page.end_index]
-    check(final.output_text, cited, (page.url, page.title))
-    assert one(added).url == url, added
+    create = client.responses.with_raw_response.create
 
+    def read(response):
+        """Where a text is in parts, each counts from its own beginning."""
+        said = [c for i in response.output if i.type == "message" for c in i.content]
+        content = one([c for c in said if c.annotations])
+        page = one(content.annotations)
+        cited = content.text[page.start_index : page.end_index]
+        check(response.output_text, cited, (page.url, page.title))
+        return content, page
 
-def blocks(message):
-    """In messages a block as a whole rests on its sources; the gateway cuts no text into blocks."""
-    texts = [block for block in message.content if block.type == "text"]
-    cited = one([block for block in texts if block.citations])
-    page = one(cited.citations)
-    assert page.type == "web_search_result_location", page
-    assert cited.text == answer, cited
-    check("".join(block.text for block in texts), words, (page.url, page.title))
+    raw = create(model=model, input=ask, store=False)
+    sent(raw.headers)
+    read(raw.parse())
+    raw = create(model=model, input=ask, store=False, stream=True)
+    sent(raw.headers)
+    added, final = [], None
+    for event in raw.parse():
+        if event.type == "response.output_text.annotation.added":
+            added.append(event.annotation)
+        if event.type == "response.completed":
+            final = event.response
+    content, page = read(final)
+    told = one(added)
+    told = told if isinstance(told, dict) else told.model_dump()
+    assert (told["url"], told["title"]) == (url, title), told
+    assert (told["start_index"], told["end_index"]) == (page.start_index, page.end_index), told
 
 
 def messages():
     client = anthropic.Anthropic(base_url=root, api_key=key, max_retries=0)
+
+    def read(message):
+        """A block as a whole rests on its sources; the gateway cuts no text into blocks."""
+        texts = [part for part in message.content if part.type == "text"]
+        cited = one([part for part in texts if part.citations])
+        page = one(cited.citations)
+        assert page.type == "web_search_result_location", page
+        check("".join(part.text for part in texts), cited.text, (page.url, page.title), block)
+
     raw = client.messages.with_raw_response.create(model=model, max_tokens=200, messages=ask)
-    requests.append(raw.headers["x-tollgate-request-id"])
-    blocks(raw.parse())
+    sent(raw.headers)
+    read(raw.parse())
     with client.messages.stream(model=model, max_tokens=200, messages=ask) as stream:
-        blocks(stream.get_final_message())
-
-
-def grounded(text, grounding):
-    """Google counts bytes."""
-    page = one(grounding.grounding_chunks).web
-    support = one(grounding.grounding_supports)
-    assert support.grounding_chunk_indices == [0], support
-    at = support.segment
-    cited = text.encode()[at.start_index or 0 : at.end_index].decode()
-    assert at.text == cited, at
-    check(text, cited, (page.uri, page.title))
+        sent(stream.response.headers)
+        read(stream.get_final_message())
 
 
 def contents():
     client = genai.Client(api_key=key, vertexai=False, http_options=types.HttpOptions(base_url=root))
-    plain = client.models.generate_content(model=model, contents="Where are tolls paid?")
-    requests.append(plain.sdk_http_response.headers["x-tollgate-request-id"])
-    grounded(plain.text, plain.candidates[0].grounding_metadata)
-    text, told = "", []
-    for event in client.models.generate_content_stream(
-        model=model, contents="Where are tolls paid?"
-    ):
+
+    def read(parts, grounding):
+        """Google counts bytes, within the part it names."""
+        page = one(grounding.grounding_chunks).web
+        support = one(grounding.grounding_supports)
+        assert support.grounding_chunk_indices == [0], support
+        at = support.segment
+        part = parts[at.part_index or 0].encode()
+        cited = part[at.start_index or 0 : at.end_index].decode()
+        assert at.text == cited, at
+        check("".join(parts), cited, (page.uri, page.title))
+
+    plain = client.models.generate_content(model=model, contents=question)
+    sent(plain.sdk_http_response.headers)
+    candidate = plain.candidates[0]
+    read([part.text or "" for part in candidate.content.parts], candidate.grounding_metadata)
+    text, told, headers = "", [], None
+    for event in client.models.generate_content_stream(model=model, contents=question):
+        headers = headers or event.sdk_http_response.headers
         text += event.text or ""
         told += [c.grounding_metadata for c in event.candidates or [] if c.grounding_metadata]
-    grounded(text, one(told))
+    sent(headers)
+    read([text], one(told))
 
 
 for story in (chat, responses, messages, contents):

@@ -4,11 +4,10 @@ use std::ops::RangeInclusive;
 
 use crate::ask::{Ask, Limits, Thinking, Wish};
 use crate::bill::Quantities;
-use crate::cited::CITED_ANSWER;
 use crate::dice::{Dice, mix};
 use crate::script::{AnswerSize, Script};
 use crate::tokens::Measure;
-use crate::{instance, prose};
+use crate::{cited, instance, prose};
 
 /// Times an advisor is asked where nothing forbids it.
 const ADVICE_USUAL: u64 = 2;
@@ -104,6 +103,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) words: RangeInclusive<u64>,
     /// What the request asks to go wrong.
     pub(crate) script: &'a Script,
+    /// Whether the format cuts a text where what it rests on changes.
+    pub(crate) cuts_citations: bool,
     /// Numbers the request.
     pub(crate) serial: u64,
     /// When, seconds since 1970.
@@ -220,8 +221,13 @@ fn write_text(
     dice: &mut Dice,
     (limits, around): (&Limits, &Circumstances<'_>),
 ) -> Finish {
+    if around.script.cites {
+        for piece in cited::pieces(around.cuts_citations) {
+            room.push(parts, PartKind::Text, piece.to_owned(), Measure::Words);
+        }
+        return Finish::Stop;
+    }
     let text = match around.script.size {
-        None if around.script.cites => CITED_ANSWER.to_owned(),
         // One word more than there is room for tells that the limit cut the answer.
         Some(AnswerSize::Tokens(words)) => prose::words(dice, words.min(room.beyond())),
         Some(AnswerSize::Bytes(bytes)) => {

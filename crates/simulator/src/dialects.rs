@@ -36,6 +36,8 @@ pub(crate) trait Wire: Send + 'static {
     type Events: Events;
     /// Tokens of an ordinary text delta.
     const STEP_TOKENS: u64;
+    /// Whether a text is cut where what it rests on changes: sources are then those of a whole piece.
+    const CUTS_CITATIONS: bool = false;
 
     /// The key a request carries.
     fn credential(headers: &HeaderMap) -> Option<&str>;

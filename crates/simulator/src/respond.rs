@@ -154,6 +154,7 @@ fn fulfil<W: Wire>(desk: &Arc<Desk>, admitted: Admitted) -> Response {
         seed: desk.options.seed,
         words: desk.options.answer_words.clone(),
         script: &script,
+        cuts_citations: W::CUTS_CITATIONS,
         serial,
         created_s: now.get().div_euclid(1_000_000),
     };

@@ -42,7 +42,7 @@ pub struct Script {
     pub size: Option<AnswerSize>,
     /// `reasoning=64`: reasoning tokens before the text.
     pub reasoning_tokens: Option<u64>,
-    /// `cites`: the text is [`crate::CITED_ANSWER`] and names its source.
+    /// `cites`: the text is [`crate::CITED_ANSWER`], of whatever size was asked, and names its source.
     pub cites: bool,
 }
 

@@ -130,6 +130,12 @@ impl BlockEncoder {
         out.extend_from_slice(event.as_bytes());
     }
 
+    fn text_end(&mut self, out: &mut Vec<u8>) {
+        if matches!(self.open, Some(Open::Text)) {
+            self.close(out);
+        }
+    }
+
     /// The block for more reasoning: a signature ends the one it signs.
     fn thinking(&mut self, is_signature: bool, out: &mut Vec<u8>) {
         self.end_calls(out);
@@ -222,6 +228,7 @@ impl StreamEncoder for BlockEncoder {
         match step {
             StreamEvent::Text(text) => self.text(text, out),
             StreamEvent::Citation(citation) => self.citation(citation, out),
+            StreamEvent::TextEnd => self.text_end(out),
             StreamEvent::Thinking(text) => {
                 self.thinking(false, out);
                 self.delta(("thinking_delta", "thinking"), text, out);

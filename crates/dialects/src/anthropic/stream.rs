@@ -152,6 +152,7 @@ impl MessageDecoder {
         let span = Span::new(self.base, self.said);
         let cited = std::mem::take(&mut self.cited).into_iter();
         steps.extend(cited.map(|c| StreamEvent::Citation(Box::new(Citation { span, ..c }))));
+        steps.extend((self.base < self.said).then_some(StreamEvent::TextEnd));
     }
 
     fn message_start(&mut self, message: MessageBody<'_>, facts: &mut Facts) {

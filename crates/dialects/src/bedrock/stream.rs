@@ -164,9 +164,10 @@ impl ConverseDecoder {
     fn block_stop(&mut self, block: u64, facts: &mut Facts, steps: &mut Vec<StreamEvent<'_>>) {
         // The whole block is what rests on its sources.
         let span = Span::new(self.base, self.said);
-        self.base = self.said;
+        let has_text = std::mem::replace(&mut self.base, self.said) < self.said;
         let cited = std::mem::take(&mut self.cited).into_iter();
         steps.extend(cited.map(|c| StreamEvent::Citation(Box::new(Citation { span, ..c }))));
+        steps.extend(has_text.then_some(StreamEvent::TextEnd));
         let Some(at) = self.open.iter().position(|call| call.block == block) else { return };
         let call = self.open.swap_remove(at);
         if !call.has_pieces {

@@ -11,6 +11,8 @@ pub(crate) enum StreamEvent<'a> {
     Text(Cow<'a, str>),
     /// What text told before rests on.
     Citation(Box<Citation>),
+    /// Text told before is a block of its own; its citations were told.
+    TextEnd,
     /// More reasoning.
     Thinking(Cow<'a, str>),
     /// The provider's signature over the reasoning since the last signature.

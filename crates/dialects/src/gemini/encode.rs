@@ -234,6 +234,7 @@ impl StreamEncoder for ResponseEncoder {
             step,
             StreamEvent::ToolCall { .. }
                 | StreamEvent::ToolArguments { .. }
+                | StreamEvent::TextEnd
                 | StreamEvent::KeepAlive
         );
         if !is_call {
@@ -264,7 +265,7 @@ impl StreamEncoder for ResponseEncoder {
                 }
             }
             // The last event tells usage too, which may still be on its way.
-            StreamEvent::Finish | StreamEvent::KeepAlive => {}
+            StreamEvent::TextEnd | StreamEvent::Finish | StreamEvent::KeepAlive => {}
             StreamEvent::Done => {
                 let finish = Some(finish::word(facts.finish_reason));
                 let mut last = response(vec![PartBody::text("")], finish, facts, &self.context);

@@ -175,7 +175,7 @@ impl StreamEncoder for ChunkEncoder {
                 self.usage(facts, out);
                 out.extend_from_slice(b"data: [DONE]\n\n");
             }
-            StreamEvent::KeepAlive => {}
+            StreamEvent::TextEnd | StreamEvent::KeepAlive => {}
         }
     }
 }

@@ -226,6 +226,10 @@ impl StreamDecoder for ResponseDecoder {
             | "response.reasoning_summary_text.delta"
             | "response.reasoning_text.delta") => self.thinking(kind, &body, facts, steps),
             "response.content_part.added" => self.base = self.said,
+            "response.content_part.done" => {
+                let has_text = std::mem::replace(&mut self.base, self.said) < self.said;
+                steps.extend(has_text.then_some(StreamEvent::TextEnd));
+            }
             "response.output_text.annotation.added" => {
                 let read = |raw| annotations::read(raw, self.base, self.said);
                 let citation = body.annotation.and_then(read);

@@ -370,8 +370,8 @@ impl StreamEncoder for ResponseEncoder {
                 let status = status(facts);
                 self.response(out, &format!("response.{status}"), status, facts);
             }
-            // Usage may still follow.
-            StreamEvent::Finish | StreamEvent::KeepAlive => {}
+            // Texts that follow each other are one message; usage may still follow.
+            StreamEvent::TextEnd | StreamEvent::Finish | StreamEvent::KeepAlive => {}
         }
     }
 }

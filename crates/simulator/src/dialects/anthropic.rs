@@ -21,6 +21,7 @@ pub(crate) struct Anthropic;
 impl Wire for Anthropic {
     type Events = events::BlockEvents;
     const STEP_TOKENS: u64 = 3;
+    const CUTS_CITATIONS: bool = true;
 
     fn credential(headers: &HeaderMap) -> Option<&str> {
         if let Some(key) = headers.get("x-api-key") {

@@ -165,6 +165,7 @@ fn answered<W: Wire>(
         seed: desk.options.seed,
         words: desk.options.answer_words.clone(),
         script: &script,
+        cuts_citations: W::CUTS_CITATIONS,
         serial: desk.serial(),
         created_s: now.get().div_euclid(1_000_000),
     };

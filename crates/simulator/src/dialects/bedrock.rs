@@ -46,6 +46,7 @@ pub(crate) async fn serve(State(desk): State<Arc<Desk>>, request: Request) -> Re
 impl Wire for Bedrock {
     type Events = events::ConverseEvents;
     const STEP_TOKENS: u64 = 4;
+    const CUTS_CITATIONS: bool = true;
 
     /// An API key, or the id of an access key.
     fn credential(headers: &HeaderMap) -> Option<&str> {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::stream::MessageDecoder;
 use super::*;
+use crate::chat::{Source, Span};
 use crate::dispatch::transcode_reply;
 use crate::sse::Event;
 use crate::stream::StreamTranscoder;
@@ -132,6 +133,33 @@ fn nothing_is_said_before_the_first_content() {
         .map(|event| event["type"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(kinds, ["message_start", "message_delta", "message_stop"]);
+}
+
+/// A source is that of its block, so that texts the provider told apart stay apart.
+#[test]
+fn texts_told_apart_are_blocks_of_their_own() {
+    let text = |text: &'static str| StreamEvent::Text(text.into());
+    let source = Source::web("https://example.com", None).unwrap();
+    let citation = Citation::new(source, None, Span::new(2, 4));
+    let cited = StreamEvent::Citation(Box::new(citation));
+    let steps = [
+        text("a"),
+        text("b"),
+        StreamEvent::TextEnd,
+        text("cd"),
+        cited,
+        StreamEvent::TextEnd,
+        text("e"),
+        StreamEvent::Done,
+    ];
+    let events = events_of(&told(&steps, &Facts::default()));
+    let steps = events.iter().filter_map(|event| {
+        let delta = &event["delta"];
+        let said = delta["text"].as_str().or(delta["citation"]["url"].as_str())?;
+        Some((event["index"].as_u64()?, said))
+    });
+    let expected = [(0, "a"), (0, "b"), (1, "cd"), (1, "https://example.com"), (2, "e")];
+    assert_eq!(steps.collect::<Vec<_>>(), expected);
 }
 
 #[test]
