@@ -4,20 +4,18 @@ mod head;
 
 use std::time::Duration;
 
-use events::{Dialect, ErrorClass, Meters};
-use http::{HeaderName, HeaderValue};
+use events::{Dialect, ErrorClass};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_error::ErrorType;
 use pingora_timeout::timeout;
 use tokio::time::Instant;
-use units::Usd;
 
 use crate::failure::Failure;
 use crate::ledger::Billable;
 use crate::upstream::{Connected, Outgoing, Place, Upstream};
 
-use head::Head;
+pub(crate) use head::Head;
 
 /// Longest error body read for its message, bytes.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
@@ -31,15 +29,7 @@ pub(crate) struct Answering {
     pub(crate) session: Box<HttpSession>,
     place: Place,
     pub(crate) status: u16,
-    pub(crate) is_stream: bool,
-    pub(crate) retry_after_s: Option<u32>,
-    pub(crate) request_id: Option<String>,
-    /// What a gateway behind this one says the answer cost.
-    pub(crate) reported_cost: Option<Usd>,
-    /// What its headers count, where they count what was used.
-    pub(crate) counted: Option<Meters>,
-    /// Rate-limit headers, kept under `x-upstream-`.
-    pub(crate) limits: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) head: Head,
     /// The whole request was taken, so that the connection can serve another.
     is_whole: bool,
 }
@@ -204,21 +194,8 @@ pub(crate) fn answering(
     is_whole: bool,
 ) -> Option<Answering> {
     let header = session.response_header()?;
-    let status = header.status.as_u16();
-    let Head { is_stream, retry_after_s, request_id, reported_cost, counted, limits } =
-        Head::of(&header.headers);
-    Some(Answering {
-        session,
-        place,
-        status,
-        is_stream,
-        retry_after_s,
-        request_id,
-        reported_cost,
-        counted,
-        limits,
-        is_whole,
-    })
+    let (status, head) = (header.status.as_u16(), Head::of(&header.headers));
+    Some(Answering { session, place, status, head, is_whole })
 }
 
 /// Whether the provider's dialect names errors beside their words.
@@ -250,7 +227,7 @@ pub(crate) async fn read_error(mut answering: Answering, upstream: &Upstream) ->
         let provider = upstream.provider.name.as_str();
         tracing::warn!(provider, status = error.status, "provider refused the credential");
     }
-    let retry_after_s = answering.retry_after_s;
+    let retry_after_s = answering.head.retry_after_s;
     if complete {
         answering.release(upstream).await;
     } else {

@@ -253,23 +253,23 @@ impl Turn<'_> {
         mut answering: Answering,
     ) -> Result<Answer, Halt> {
         if let Some(open) = client.ledger.open_mut() {
-            open.upstream_request_id(answering.request_id.take());
-            open.reported_cost(answering.reported_cost);
+            open.upstream_request_id(answering.head.request_id.take());
+            open.reported_cost(answering.head.reported_cost);
         }
         if !(200..300).contains(&answering.status) {
             let failure = read_error(answering, self.upstream).await;
             return Err(Halt::Failed(failure, Billable::Nothing));
         }
         let context = self.context(client.ledger);
-        self.headers.extend(std::mem::take(&mut answering.limits));
+        self.headers.extend(std::mem::take(&mut answering.head.limits));
         if !self.call.peek.stream {
-            let (watch, counted) = (self.watch_client(), answering.counted);
+            let (watch, counted) = (self.watch_client(), answering.head.counted);
             let translate = |body: &Bytes| self.translate(body, counted, &context);
             let body = plain::read(client, self.upstream, answering, watch, translate).await?;
             self.mark_first_byte(client.ledger);
             return Ok(Answer::Plain(body));
         }
-        if !answering.is_stream {
+        if !answering.head.is_stream {
             answering.discard(self.upstream).await;
             return Err(garbage(self.upstream, "did not answer with a stream"));
         }

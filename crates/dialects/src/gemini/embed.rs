@@ -55,6 +55,45 @@ impl EmbedRequest {
     }
 }
 
+/// One content to embed, as a provider takes it alone or in a batch.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ContentBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
+    content: PartsBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_dimensionality: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct PartsBody<'a> {
+    parts: [TextBody<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct TextBody<'a> {
+    text: &'a str,
+}
+
+impl<'a> ContentBody<'a> {
+    /// One input of a request; a batch names the model again in each.
+    pub(super) fn new(request: &'a EmbedRequest, at: usize, model: Option<&'a str>) -> Self {
+        let text = request.inputs.get(at).map_or("", String::as_str);
+        Self {
+            model,
+            content: PartsBody { parts: [TextBody { text }] },
+            task_type: request.task.as_deref(),
+            title: request.title(at),
+            output_dimensionality: request.dimensions,
+        }
+    }
+}
+
 /// The vectors of an answer in the shape most providers of embeddings give, in the order of the
 /// inputs; `None` when it is none, or tells them in another form than lists of numbers.
 pub fn read_vectors(body: &[u8]) -> Option<Vec<Vec<f32>>> {

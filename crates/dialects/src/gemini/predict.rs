@@ -12,7 +12,7 @@ use events::{Meter, Meters};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::embed::EmbedRequest;
+use super::embed::{ContentBody, EmbedRequest};
 use super::place;
 use crate::error::decode as decode_error;
 use crate::json::{List, append, whole};
@@ -78,7 +78,7 @@ impl CloudOperation {
         let mut out = Vec::new();
         match self {
             Self::Predict { .. } => append(&mut out, &InstancesBody::new(request)),
-            Self::EmbedContent => append(&mut out, &ContentBody::new(request)),
+            Self::EmbedContent => append(&mut out, &ContentBody::new(request, 0, None)),
         }
         Ok(out.into())
     }
@@ -119,39 +119,6 @@ impl<'a> InstancesBody<'a> {
             instances: request.inputs.iter().enumerate().map(instance).collect(),
             parameters: dimensions
                 .map(|output_dimensionality| Parameters { output_dimensionality }),
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ContentBody<'a> {
-    content: Content<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task_type: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    title: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_dimensionality: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Content<'a> {
-    parts: Vec<Part<'a>>,
-}
-
-#[derive(Serialize)]
-struct Part<'a> {
-    text: &'a str,
-}
-
-impl<'a> ContentBody<'a> {
-    fn new(request: &'a EmbedRequest) -> Self {
-        Self {
-            content: Content { parts: request.inputs.iter().map(|text| Part { text }).collect() },
-            task_type: request.task.as_deref(),
-            title: request.title(0),
-            output_dimensionality: request.dimensions,
         }
     }
 }

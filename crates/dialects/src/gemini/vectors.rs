@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::embed::{EmbedRequest, INPUTS_MAX};
+use super::embed::{ContentBody, EmbedRequest, INPUTS_MAX};
 use super::member::camel;
 use super::{COLLECTIONS, place, usage};
 use crate::error::decode as decode_error;
@@ -36,39 +36,16 @@ fn resource(model: &str) -> String {
 /// There are more texts than one request may hold.
 pub(crate) fn encode_vectors(request: &EmbedRequest, model: &str) -> Result<Bytes, RequestError> {
     #[derive(Serialize)]
-    struct Part<'a> {
-        text: &'a str,
-    }
-    #[derive(Serialize)]
-    struct Content<'a> {
-        parts: [Part<'a>; 1],
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct One<'a> {
-        model: &'a str,
-        content: Content<'a>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        task_type: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        output_dimensionality: Option<u64>,
-    }
-    #[derive(Serialize)]
     struct Body<'a> {
-        requests: Vec<One<'a>>,
+        requests: Vec<ContentBody<'a>>,
     }
     if request.inputs.len() > INPUTS_MAX {
         let why = format!("it embeds at most {INPUTS_MAX} texts at once");
         return Err(RequestError::unsupported("input", why));
     }
     let model = resource(model);
-    let one = |text| One {
-        model: &model,
-        content: Content { parts: [Part { text }] },
-        task_type: request.task.as_deref(),
-        output_dimensionality: request.dimensions,
-    };
-    let body = Body { requests: request.inputs.iter().map(|text| one(text)).collect() };
+    let one = |at| ContentBody::new(request, at, Some(&model));
+    let body = Body { requests: (0..request.inputs.len()).map(one).collect() };
     let mut out = Vec::new();
     append(&mut out, &body);
     Ok(out.into())

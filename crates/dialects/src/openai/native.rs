@@ -32,10 +32,10 @@ struct Body<'a> {
     error: Option<&'a RawValue>,
 }
 
+/// One choice, with its message as it is read.
 #[derive(Deserialize)]
-struct Choice<'a> {
-    #[serde(borrow)]
-    message: Option<Message<'a>>,
+struct Choice<'a, M> {
+    message: Option<M>,
     /// Where a legacy completion has its text.
     #[serde(borrow)]
     text: Option<Text<'a>>,
@@ -70,6 +70,21 @@ struct Function<'a> {
     name: Option<Text<'a>>,
     #[serde(borrow)]
     arguments: Option<Text<'a>>,
+}
+
+impl<M> Choice<'_, M> {
+    /// Counts the text into the facts and notes why it ended.
+    fn note(&self, count: impl FnOnce(&M, &mut Facts), facts: &mut Facts) {
+        if let Some(message) = &self.message {
+            count(message, facts);
+        }
+        if let Some(text) = &self.text {
+            facts.output.push(text.as_str());
+        }
+        if let Some(native) = &self.finish_reason {
+            note_finish(facts, native.as_str());
+        }
+    }
 }
 
 impl Message<'_> {
@@ -151,15 +166,8 @@ fn read(text: &str) -> Result<(Facts, Option<String>, Option<&RawValue>), ReplyE
         .ok_or_else(|| garbage("it has no list of choices"))?;
     let mut facts = Facts { id: label(body.id), model: label(body.model), ..Facts::default() };
     for choice in choices {
-        let Ok(choice) = serde_json::from_str::<Choice<'_>>(choice.get()) else { continue };
-        if let Some(message) = &choice.message {
-            message.count(&mut facts);
-        }
-        if let Some(text) = &choice.text {
-            facts.output.push(text.as_str());
-        }
-        if let Some(native) = &choice.finish_reason {
-            note_finish(&mut facts, native.as_str());
+        if let Ok(choice) = serde_json::from_str::<Choice<'_, Message<'_>>>(choice.get()) {
+            choice.note(Message::count, &mut facts);
         }
     }
     Ok((facts, label(body.service_tier), body.usage))

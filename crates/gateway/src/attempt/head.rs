@@ -12,16 +12,16 @@ const REQUEST_IDS: [&str; 3] = ["x-request-id", "request-id", "x-amzn-requestid"
 
 /// The headers of an answer that concern the gateway.
 #[derive(Default)]
-pub(super) struct Head {
-    pub(super) is_stream: bool,
-    pub(super) retry_after_s: Option<u32>,
-    pub(super) request_id: Option<String>,
+pub(crate) struct Head {
+    pub(crate) is_stream: bool,
+    pub(crate) retry_after_s: Option<u32>,
+    pub(crate) request_id: Option<String>,
     /// What a gateway behind this one says the answer cost.
-    pub(super) reported_cost: Option<Usd>,
+    pub(crate) reported_cost: Option<Usd>,
     /// What was used, where they count it.
-    pub(super) counted: Option<Meters>,
+    pub(crate) counted: Option<Meters>,
     /// Rate-limit headers, under `x-upstream-`.
-    pub(super) limits: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) limits: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Head {

@@ -56,7 +56,7 @@ pub(super) async fn part(
 /// Whether an error in the answer is worded anew, after other targets were tried.
 fn is_watched(answering: &Answering, begin: &Begin<'_>) -> bool {
     let is_told = (200..300).contains(&answering.status);
-    is_told && answering.is_stream && !begin.passing.relays_errors()
+    is_told && answering.head.is_stream && !begin.passing.relays_errors()
 }
 
 async fn chunk(

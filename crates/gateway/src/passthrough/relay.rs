@@ -67,8 +67,8 @@ pub(super) async fn take(
     mut begin: Begin<'_>,
 ) -> Result<u16, Halt> {
     if let Some(open) = client.ledger.open_mut() {
-        open.upstream_request_id(answering.request_id.take());
-        open.reported_cost(answering.reported_cost);
+        open.upstream_request_id(answering.head.request_id.take());
+        open.reported_cost(answering.head.reported_cost);
     }
     let status = answering.status;
     // A provider that refuses the gateway's credential likes to quote it: its words stay here.
@@ -87,7 +87,7 @@ pub(super) async fn take(
     if let Some(open) = client.ledger.open_mut() {
         open.first_byte(begin.clock.now());
     }
-    begin.headers.extend(std::mem::take(&mut answering.limits));
+    begin.headers.extend(std::mem::take(&mut answering.head.limits));
     let (first, length) =
         match own::addresses(client.down, &mut answering, begin.passing, first).await {
             Ok(first) => first,
@@ -148,9 +148,9 @@ impl<'a> Passage<'a> {
             meter: AnswerMeter::new(begin.speaks, passing.operation, answering.kind()),
             results: begin.results.take().filter(|_| answering.status == 200),
             held_bytes: 0,
-            counted: answering.counted,
+            counted: answering.head.counted,
             status: answering.status,
-            is_events: answering.is_stream,
+            is_events: answering.head.is_stream,
             drains: begin.drains,
             is_alive: true,
             is_settled: false,

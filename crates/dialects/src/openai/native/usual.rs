@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Call, note_finish};
+use super::{Call, Choice};
 use crate::json::{List, Text};
 use crate::reply::Facts;
 
@@ -18,7 +18,7 @@ pub(super) struct Usual<'a> {
     #[serde(borrow)]
     model: Option<Text<'a>>,
     #[serde(borrow)]
-    choices: List<Choice<'a>>,
+    choices: List<Choice<'a, Message<'a>>>,
     #[serde(borrow)]
     pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -29,16 +29,6 @@ pub(super) struct Usual<'a> {
 /// What must not be there: any value but null is refused.
 #[derive(Deserialize)]
 enum Never {}
-
-#[derive(Deserialize)]
-struct Choice<'a> {
-    #[serde(borrow)]
-    message: Option<Message<'a>>,
-    #[serde(borrow)]
-    text: Option<Text<'a>>,
-    #[serde(borrow)]
-    finish_reason: Option<Text<'a>>,
-}
 
 #[derive(Deserialize)]
 struct Message<'a> {
@@ -69,15 +59,7 @@ impl<'a> Usual<'a> {
         let mut facts =
             Facts { id: label(&self.id), model: label(&self.model), ..Facts::default() };
         for choice in &self.choices.0 {
-            if let Some(message) = &choice.message {
-                message.count(&mut facts);
-            }
-            if let Some(text) = &choice.text {
-                facts.output.push(text.as_str());
-            }
-            if let Some(native) = &choice.finish_reason {
-                note_finish(&mut facts, native.as_str());
-            }
+            choice.note(Message::count, &mut facts);
         }
         (facts, label(&self.service_tier))
     }
