@@ -90,7 +90,7 @@ pub(crate) fn request_id(serial: u64) -> String {
 }
 
 /// Serialises a reply, which cannot fail for the types used here: maps have text keys only.
-fn to_json<T: serde::Serialize>(value: &T) -> Vec<u8> {
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 

@@ -40,6 +40,7 @@ mod sink;
 mod stream;
 mod tokens;
 pub mod traffic;
+mod whole;
 
 pub use bill::{Bill, BilledRequest, Quantities};
 pub use cited::{CITED_ANSWER, CITED_TITLE, CITED_URL, CITED_WORDS};

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::response::Response;
 use serde::Deserialize;
@@ -14,12 +13,11 @@ use crate::bill::{BilledRequest, Quantities};
 use crate::desk::Desk;
 use crate::dialects::gemini::decoded;
 use crate::dialects::openai::embeddings::{DIMENSIONS, DIMENSIONS_MAX, vector};
-use crate::dialects::{Wire, malformed, request_id, set, to_json};
+use crate::dialects::{Wire, malformed, request_id, set};
 use crate::dice::mix_text;
-use crate::rate::Allowance;
 use crate::refusal::Refusal;
-use crate::respond::{BODY_BYTES_MAX, authorise, refuse, respond, script_of};
 use crate::tokens::text_tokens;
+use crate::whole::{self, dressed, model_of, received};
 
 /// Texts one request in Cohere's words may hold.
 const TEXTS_MAX: usize = 96;
@@ -51,34 +49,21 @@ struct Embedded {
 /// Answers `POST /model/MODEL/invoke` of a model that embeds.
 pub(super) async fn embed(desk: Arc<Desk>, request: Request) -> Response {
     let serial = desk.serial();
-    let mut response = match answer(&desk, request, serial).await {
-        Ok(Embedded { body, tokens }) => {
-            let mut response = respond(200, "application/json", to_json(&body));
-            let headers = response.headers_mut();
-            set(headers, "x-amzn-bedrock-input-token-count", &tokens.to_string());
-            response
-        }
-        Err(refusal) => refuse::<Bedrock>(&refusal, serial),
-    };
-    let now = desk.options.clock.now();
-    Bedrock::dress(response.headers_mut(), serial, &Allowance::GENEROUS, now);
-    response
+    let answered = answer(&desk, request, serial).await.map(|Embedded { body, tokens }| {
+        let mut response = whole::answer(&body);
+        let headers = response.headers_mut();
+        set(headers, "x-amzn-bedrock-input-token-count", &tokens.to_string());
+        response
+    });
+    dressed::<Bedrock>(&desk, serial, answered)
 }
 
 async fn answer(desk: &Desk, request: Request, serial: u64) -> Result<Embedded, Refusal> {
-    let (parts, body) = request.into_parts();
-    authorise::<Bedrock>(desk, &parts.headers)?;
-    let body = to_bytes(body, BODY_BYTES_MAX)
-        .await
-        .map_err(|_| Refusal::new(413, "Request exceeds the maximum size"))?;
+    let (parts, body) = received::<Bedrock>(desk, request).await?;
     Bedrock::verify(desk, &parts, &body)?;
     let place = parts.uri.path().strip_prefix("/model/").unwrap_or_default();
     let name = decoded(place.rsplit_once('/').map_or(place, |(model, _)| model));
-    let (model, script) = script_of(desk, &name, &parts.headers)?;
-    if let Some(status) = script.status {
-        return Err(Refusal::new(status, format!("Simulated error {status}"))
-            .retry_after(script.retry_after_s));
-    }
+    let (model, _) = model_of(desk, &name, &parts.headers)?;
     let embedded = if model.contains("titan-embed") {
         one(&body)?
     } else if model.contains("cohere.embed") {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
@@ -12,12 +11,11 @@ use super::Cohere;
 use crate::bill::{BilledRequest, Quantities};
 use crate::desk::Desk;
 use crate::dialects::openai::embeddings::{DIMENSIONS, DIMENSIONS_MAX, vector};
-use crate::dialects::{Wire, malformed, request_id, to_json};
+use crate::dialects::{Wire, malformed, request_id};
 use crate::dice::mix_text;
-use crate::rate::Allowance;
 use crate::refusal::Refusal;
-use crate::respond::{BODY_BYTES_MAX, authorise, refuse, respond, script_of};
 use crate::tokens::text_tokens;
+use crate::whole::{self, dressed, model_of, received};
 
 /// Texts one request may hold.
 const TEXTS_MAX: usize = 96;
@@ -37,21 +35,12 @@ struct Body {
 /// Answers `POST /v2/embed`.
 pub(crate) async fn embed(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let serial = desk.serial();
-    let mut response = match answer(&desk, request, serial).await {
-        Ok(body) => respond(200, "application/json", to_json(&body)),
-        Err(refusal) => refuse::<Cohere>(&refusal, serial),
-    };
-    let now = desk.options.clock.now();
-    Cohere::dress(response.headers_mut(), serial, &Allowance::GENEROUS, now);
-    response
+    let answered = answer(&desk, request, serial).await.map(|body| whole::answer(&body));
+    dressed::<Cohere>(&desk, serial, answered)
 }
 
 async fn answer(desk: &Desk, request: Request, serial: u64) -> Result<Value, Refusal> {
-    let (parts, body) = request.into_parts();
-    authorise::<Cohere>(desk, &parts.headers)?;
-    let body = to_bytes(body, BODY_BYTES_MAX)
-        .await
-        .map_err(|_| Refusal::new(413, "request exceeds the maximum size"))?;
+    let (parts, body) = received::<Cohere>(desk, request).await?;
     let body: Body = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
     let missing = |name: &str| Refusal::invalid(format!("invalid request: {name} is required"));
     let name = body.model.ok_or_else(|| missing("model"))?;
@@ -67,11 +56,7 @@ async fn answer(desk: &Desk, request: Request, serial: u64) -> Result<Value, Ref
     if body.embedding_types.is_some_and(|types| types != ["float"]) {
         return Err(Refusal::invalid("invalid request: only float is simulated"));
     }
-    let (model, script) = script_of(desk, &name, &parts.headers)?;
-    if let Some(status) = script.status {
-        return Err(Refusal::new(status, format!("Simulated error {status}"))
-            .retry_after(script.retry_after_s));
-    }
+    let (model, script) = model_of(desk, &name, &parts.headers)?;
     let tokens: u64 = texts.iter().map(|text| text_tokens(text)).sum();
     let vectors: Vec<Vec<f32>> = texts.iter().map(|text| vector(mix_text(0, text), size)).collect();
     let id = Cohere::answer_id(serial);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
@@ -11,11 +10,10 @@ use serde_json::{Value, json};
 use super::Cohere;
 use crate::bill::{BilledRequest, Quantities};
 use crate::desk::Desk;
-use crate::dialects::{Wire, malformed, request_id, to_json};
-use crate::rate::Allowance;
+use crate::dialects::{Wire, malformed, request_id};
 use crate::refusal::Refusal;
-use crate::respond::{BODY_BYTES_MAX, authorise, refuse, respond, script_of};
 use crate::tokens::text_tokens;
+use crate::whole::{self, dressed, model_of, received};
 
 /// Texts one search ranks, and tokens of one text.
 const TEXTS_PER_SEARCH: u64 = 100;
@@ -32,32 +30,19 @@ struct Body {
 /// Answers `POST /v2/rerank`.
 pub(crate) async fn rerank(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let serial = desk.serial();
-    let mut response = match answer(&desk, request, serial).await {
-        Ok(body) => respond(200, "application/json", to_json(&body)),
-        Err(refusal) => refuse::<Cohere>(&refusal, serial),
-    };
-    let now = desk.options.clock.now();
-    Cohere::dress(response.headers_mut(), serial, &Allowance::GENEROUS, now);
-    response
+    let answered = answer(&desk, request, serial).await.map(|body| whole::answer(&body));
+    dressed::<Cohere>(&desk, serial, answered)
 }
 
 async fn answer(desk: &Desk, request: Request, serial: u64) -> Result<Value, Refusal> {
-    let (parts, body) = request.into_parts();
-    authorise::<Cohere>(desk, &parts.headers)?;
-    let body = to_bytes(body, BODY_BYTES_MAX)
-        .await
-        .map_err(|_| Refusal::new(413, "request exceeds the maximum size"))?;
+    let (parts, body) = received::<Cohere>(desk, request).await?;
     let body: Body = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
     let missing = |name: &str| Refusal::invalid(format!("invalid request: {name} is required"));
     let name = body.model.ok_or_else(|| missing("model"))?;
     let query = body.query.filter(|query| !query.is_empty()).ok_or_else(|| missing("query"))?;
     let documents = body.documents.filter(|texts| !texts.is_empty());
     let documents = documents.ok_or_else(|| missing("documents"))?;
-    let (model, script) = script_of(desk, &name, &parts.headers)?;
-    if let Some(status) = script.status {
-        return Err(Refusal::new(status, format!("Simulated error {status}"))
-            .retry_after(script.retry_after_s));
-    }
+    let (model, script) = model_of(desk, &name, &parts.headers)?;
     let texts: Vec<String> = documents.iter().map(text).collect();
     let asked = text_tokens(&query);
     let pieces = texts.iter().map(|text| (asked + text_tokens(text)).div_ceil(TOKENS_PER_TEXT));

@@ -1,6 +1,5 @@
 //! Google's embeddings, one content or several; like the service itself they tell no usage, but for its cloud.
 
-use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -9,12 +8,11 @@ use super::{Gemini, decoded};
 use crate::bill::{BilledRequest, Quantities};
 use crate::desk::Desk;
 use crate::dialects::openai::embeddings::{DIMENSIONS, DIMENSIONS_MAX, vector};
-use crate::dialects::{Wire, malformed, request_id, to_json};
+use crate::dialects::{Wire, malformed, request_id};
 use crate::dice::mix_text;
-use crate::rate::Allowance;
 use crate::refusal::Refusal;
-use crate::respond::{BODY_BYTES_MAX, authorise, refuse, respond, script_of};
 use crate::tokens::text_tokens;
+use crate::whole::{self, dressed, model_of, received};
 
 /// Contents one request may hold.
 const CONTENTS_MAX: usize = 100;
@@ -22,28 +20,15 @@ const CONTENTS_MAX: usize = 100;
 /// Answers `POST /…/models/MODEL:embedContent` and `…:batchEmbedContents`.
 pub(super) async fn embed(desk: &Desk, request: Request) -> Response {
     let serial = desk.serial();
-    let mut response = match answer(desk, request, serial).await {
-        Ok(body) => respond(200, "application/json", to_json(&body)),
-        Err(refusal) => refuse::<Gemini>(&refusal, serial),
-    };
-    let now = desk.options.clock.now();
-    <Gemini as Wire>::dress(response.headers_mut(), serial, &Allowance::GENEROUS, now);
-    response
+    let answered = answer(desk, request, serial).await.map(|body| whole::answer(&body));
+    dressed::<Gemini>(desk, serial, answered)
 }
 
 async fn answer(desk: &Desk, request: Request, serial: u64) -> Result<Value, Refusal> {
-    let (parts, body) = request.into_parts();
-    authorise::<Gemini>(desk, &parts.headers)?;
-    let body = to_bytes(body, BODY_BYTES_MAX)
-        .await
-        .map_err(|_| Refusal::new(413, "request exceeds the maximum size"))?;
+    let (parts, body) = received::<Gemini>(desk, request).await?;
     let body: Value = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
     let (name, operation) = place(parts.uri.path());
-    let (model, script) = script_of(desk, &name, &parts.headers)?;
-    if let Some(status) = script.status {
-        return Err(Refusal::new(status, format!("Simulated error {status}"))
-            .retry_after(script.retry_after_s));
-    }
+    let (model, _) = model_of(desk, &name, &parts.headers)?;
     let is_batch = operation == "batchEmbedContents";
     let requests = if is_batch { body["requests"].as_array().cloned() } else { Some(vec![body]) };
     let requests = requests.filter(|all| (1..=CONTENTS_MAX).contains(&all.len()));

@@ -1,6 +1,5 @@
 //! Embeddings as Google's cloud predicts them: instances in, predictions out, each with its count of tokens.
 
-use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -9,10 +8,9 @@ use super::Gemini;
 use super::embed::{embedded, place};
 use crate::bill::{BilledRequest, Quantities};
 use crate::desk::Desk;
-use crate::dialects::{Wire, malformed, request_id, to_json};
-use crate::rate::Allowance;
+use crate::dialects::{Wire, malformed, request_id};
 use crate::refusal::Refusal;
-use crate::respond::{BODY_BYTES_MAX, authorise, refuse, respond, script_of};
+use crate::whole::{self, dressed, model_of, received};
 
 /// Instances one request may hold.
 const INSTANCES_MAX: usize = 250;
@@ -33,32 +31,19 @@ const TASKS: [&str; 8] = [
 /// Answers `POST /v1/projects/…/models/MODEL:predict`.
 pub(super) async fn predict(desk: &Desk, request: Request) -> Response {
     let serial = desk.serial();
-    let mut response = match answer(desk, request, serial).await {
-        Ok(body) => respond(200, "application/json", to_json(&body)),
-        Err(refusal) => refuse::<Gemini>(&refusal, serial),
-    };
-    let now = desk.options.clock.now();
-    <Gemini as Wire>::dress(response.headers_mut(), serial, &Allowance::GENEROUS, now);
-    response
+    let answered = answer(desk, request, serial).await.map(|body| whole::answer(&body));
+    dressed::<Gemini>(desk, serial, answered)
 }
 
 async fn answer(desk: &Desk, request: Request, serial: u64) -> Result<Value, Refusal> {
-    let (parts, body) = request.into_parts();
-    authorise::<Gemini>(desk, &parts.headers)?;
+    let (parts, body) = received::<Gemini>(desk, request).await?;
     let path = parts.uri.path();
     if !path.starts_with("/v1/projects/") || !path.contains("/publishers/google/models/") {
         return Err(Refusal::new(404, "Method not found."));
     }
-    let body = to_bytes(body, BODY_BYTES_MAX)
-        .await
-        .map_err(|_| Refusal::new(413, "request exceeds the maximum size"))?;
     let body: Value = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
     let (name, _) = place(path);
-    let (model, script) = script_of(desk, &name, &parts.headers)?;
-    if let Some(status) = script.status {
-        return Err(Refusal::new(status, format!("Simulated error {status}"))
-            .retry_after(script.retry_after_s));
-    }
+    let (model, _) = model_of(desk, &name, &parts.headers)?;
     let instances = instances(&name, &body)?;
     let (mut tokens, mut characters, mut predictions) = (0, 0, Vec::new());
     for instance in instances {

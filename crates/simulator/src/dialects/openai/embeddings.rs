@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use base64::Engine;
@@ -13,12 +12,11 @@ use serde_json::{Value, json};
 use super::OpenAi;
 use crate::bill::{BilledRequest, Quantities};
 use crate::desk::Desk;
-use crate::dialects::{Wire, malformed, request_id, to_json};
+use crate::dialects::{malformed, request_id};
 use crate::dice::{Dice, mix_text};
-use crate::rate::Allowance;
 use crate::refusal::Refusal;
-use crate::respond::{BODY_BYTES_MAX, authorise, refuse, respond, script_of};
 use crate::tokens::text_tokens;
+use crate::whole::{self, dressed, model_of, received};
 
 /// Numbers in a vector when the client asks for no other size.
 pub(in crate::dialects) const DIMENSIONS: usize = 16;
@@ -54,28 +52,15 @@ struct Piece {
 /// Answers a request for embeddings.
 pub(crate) async fn embed(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let serial = desk.serial();
-    let mut response = match answer(&desk, request, serial).await {
-        Ok(body) => respond(200, "application/json", to_json(&body)),
-        Err(refusal) => refuse::<OpenAi>(&refusal, serial),
-    };
-    let now = desk.options.clock.now();
-    OpenAi::dress(response.headers_mut(), serial, &Allowance::GENEROUS, now);
-    response
+    let answered = answer(&desk, request, serial).await.map(|body| whole::answer(&body));
+    dressed::<OpenAi>(&desk, serial, answered)
 }
 
 async fn answer(desk: &Desk, request: Request, serial: u64) -> Result<Value, Refusal> {
-    let (parts, body) = request.into_parts();
-    authorise::<OpenAi>(desk, &parts.headers)?;
-    let body = to_bytes(body, BODY_BYTES_MAX)
-        .await
-        .map_err(|_| Refusal::new(413, "Request exceeds the maximum size"))?;
+    let (parts, body) = received::<OpenAi>(desk, request).await?;
     let body: Body = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
     let name = body.model.ok_or_else(|| Refusal::invalid("you must provide a model parameter"))?;
-    let (model, script) = script_of(desk, &name, &parts.headers)?;
-    if let Some(status) = script.status {
-        return Err(Refusal::new(status, format!("Simulated error {status}"))
-            .retry_after(script.retry_after_s));
-    }
+    let (model, script) = model_of(desk, &name, &parts.headers)?;
     let pieces = pieces(body.input)?;
     let size = body.dimensions.unwrap_or(DIMENSIONS);
     if !(1..=DIMENSIONS_MAX).contains(&size) {

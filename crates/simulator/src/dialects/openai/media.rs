@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use super::OpenAi;
 use crate::bill::{BilledRequest, Quantities};
 use crate::desk::Desk;
-use crate::dialects::{Wire, malformed, request_id, to_json};
-use crate::rate::Allowance;
+use crate::dialects::{malformed, request_id, to_json};
 use crate::refusal::Refusal;
-use crate::respond::{BODY_BYTES_MAX, authorise, refuse, respond, script_of};
+use crate::respond::respond;
 use crate::tokens::text_tokens;
+use crate::whole::{self, dressed, model_of, received};
 
 /// Tokens of a completion whose request sets no limit.
 const COMPLETION_TOKENS: u64 = 16;
@@ -85,37 +85,24 @@ fn form(body: &str) -> Value {
 /// Answers any of them.
 pub(crate) async fn serve(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let serial = desk.serial();
-    let mut response = match admit(&desk, request, serial).await.and_then(|it| answer(&desk, &it)) {
-        Ok(response) => response,
-        Err(refusal) => refuse::<OpenAi>(&refusal, serial),
-    };
-    let now = desk.options.clock.now();
-    OpenAi::dress(response.headers_mut(), serial, &Allowance::GENEROUS, now);
-    response
+    let answered = admit(&desk, request, serial).await.and_then(|it| answer(&desk, &it));
+    dressed::<OpenAi>(&desk, serial, answered)
 }
 
 async fn admit(desk: &Desk, request: Request, serial: u64) -> Result<Admitted, Refusal> {
-    let (parts, body) = request.into_parts();
-    authorise::<OpenAi>(desk, &parts.headers)?;
-    let body = to_bytes(body, BODY_BYTES_MAX)
-        .await
-        .map_err(|_| Refusal::new(413, "Request exceeds the maximum size"))?;
+    let (parts, body) = received::<OpenAi>(desk, request).await?;
     let fields = Fields::read(&parts, &body)?;
     let name = fields.text("model").unwrap_or_default();
     if name.is_empty() {
         return Err(Refusal::invalid("you must provide a model parameter"));
     }
-    let (model, script) = script_of(desk, name, &parts.headers)?;
-    if let Some(status) = script.status {
-        return Err(Refusal::new(status, format!("Simulated error {status}"))
-            .retry_after(script.retry_after_s));
-    }
+    let (model, _) = model_of(desk, name, &parts.headers)?;
     let path = parts.uri.path().to_owned();
     Ok(Admitted { path, model, fields, serial })
 }
 
 fn answer(desk: &Desk, it: &Admitted) -> Result<Response, Refusal> {
-    let plain = |body: Value| Ok(respond(200, JSON, to_json(&body)));
+    let plain = |body: Value| Ok(whole::answer(&body));
     match it.path.trim_start_matches("/v1/") {
         "completions" => Ok(complete(desk, it)),
         "audio/speech" => Ok(speak(it)),

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
 use axum::response::Response;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -12,12 +11,10 @@ use serde_json::{Value, json};
 use super::OpenAi;
 use crate::desk::Desk;
 use crate::dialects::anthropic::Anthropic;
-use crate::dialects::{Wire, batches, to_json};
-use crate::rate::Allowance;
+use crate::dialects::batches;
 use crate::refusal::Refusal;
-use crate::respond::{BODY_BYTES_MAX, authorise, refuse, respond};
-
-const JSON: &str = "application/json";
+use crate::respond::respond;
+use crate::whole::{self, dressed, received};
 
 /// What is told.
 enum Told {
@@ -29,20 +26,14 @@ enum Told {
 pub(crate) async fn serve(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let serial = desk.serial();
     let is_other = request.headers().contains_key("anthropic-version");
-    let answered = answer(&desk, request, serial, is_other).await;
-    let now = desk.options.clock.now();
-    let dress = |headers: &mut HeaderMap| match is_other {
-        true => Anthropic::dress(headers, serial, &Allowance::GENEROUS, now),
-        false => OpenAi::dress(headers, serial, &Allowance::GENEROUS, now),
-    };
-    let mut response = match answered {
-        Ok(Told::Object(value)) => respond(200, JSON, to_json(&value)),
-        Ok(Told::File(kind, bytes)) => respond(200, kind, bytes),
-        Err(refusal) if is_other => refuse::<Anthropic>(&refusal, serial),
-        Err(refusal) => refuse::<OpenAi>(&refusal, serial),
-    };
-    dress(response.headers_mut());
-    response
+    let answered = answer(&desk, request, serial, is_other).await.map(|told| match told {
+        Told::Object(value) => whole::answer(&value),
+        Told::File(kind, bytes) => respond(200, kind, bytes),
+    });
+    match is_other {
+        true => dressed::<Anthropic>(&desk, serial, answered),
+        false => dressed::<OpenAi>(&desk, serial, answered),
+    }
 }
 
 async fn answer(
@@ -51,14 +42,10 @@ async fn answer(
     serial: u64,
     is_other: bool,
 ) -> Result<Told, Refusal> {
-    let (parts, body) = request.into_parts();
-    match is_other {
-        true => authorise::<Anthropic>(desk, &parts.headers)?,
-        false => authorise::<OpenAi>(desk, &parts.headers)?,
-    }
-    let body = to_bytes(body, BODY_BYTES_MAX)
-        .await
-        .map_err(|_| Refusal::new(413, "Request exceeds the maximum size"))?;
+    let (parts, body) = match is_other {
+        true => received::<Anthropic>(desk, request).await?,
+        false => received::<OpenAi>(desk, request).await?,
+    };
     // The one character of an id that clients may write in two ways.
     let path = parts.uri.path().trim_start_matches("/v1/").replace("%2D", "-");
     let segments: Vec<&str> = path.split('/').collect();
