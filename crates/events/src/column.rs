@@ -229,7 +229,7 @@ pub const COLUMNS: &[Column] = &[
         "dropped_params",
         Utf8,
         "",
-        "Parameters dropped for this provider, and `citations` the client's dialect cannot word, joined by commas.",
+        "Parameters dropped for this provider, and `citations` the client's dialect cannot word, joined by commas; of a cached answer as when it was made.",
     ),
     required("redactions", Int64, "replacements", "Replacements made by redaction."),
     nullable("quality_score", Float64, "0 to 1", "Slot for an evaluation's score."),

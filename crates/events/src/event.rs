@@ -286,7 +286,7 @@ pub struct Privacy {
     /// Keyed blake3 of the system prompt and tools, hexadecimal, 32 characters.
     pub template_hash: Option<String>,
     /// Parameters the provider cannot carry and the route agreed to drop, and `citations` where the answer
-    /// told sources that the client's dialect cannot.
+    /// told sources that the client's dialect cannot; of an answer of the cache those of the one it repeats.
     pub dropped_params: Vec<String>,
     /// Replacements made by redaction.
     pub redactions: u32,

@@ -159,6 +159,7 @@ impl Ledger {
         event.outcome =
             Outcome { status: Some(200), finish_reason: paid.finish_reason, ..Outcome::default() };
         event.cache.saved = paid.cost;
+        event.privacy.dropped_params.clone_from(&paid.dropped_params);
         slot.settle(event, Vec::new());
     }
 

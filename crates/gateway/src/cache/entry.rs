@@ -33,6 +33,8 @@ pub(crate) struct Paid {
     /// What it was billed; `None` where its model has no price.
     pub(crate) cost: Option<Usd>,
     pub(crate) finish_reason: Option<FinishReason>,
+    /// What was dropped on the way to it and back.
+    pub(crate) dropped_params: Vec<String>,
 }
 
 impl Entry {
@@ -43,7 +45,8 @@ impl Entry {
 
     /// What it takes of the cache, bytes.
     pub(super) fn weight(&self) -> u32 {
-        u32::try_from(self.body.len() + OVERHEAD_BYTES).unwrap_or(u32::MAX)
+        let names: usize = self.paid.dropped_params.iter().map(String::len).sum();
+        u32::try_from(self.body.len() + names + OVERHEAD_BYTES).unwrap_or(u32::MAX)
     }
 }
 

@@ -67,6 +67,7 @@ impl Filling {
             model: event.model.clone(),
             cost,
             finish_reason: event.outcome.finish_reason,
+            dropped_params: event.privacy.dropped_params.clone(),
         });
     }
 

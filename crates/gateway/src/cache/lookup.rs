@@ -158,6 +158,9 @@ impl Engine {
             headers.push(&names::PROVIDER, provider);
         }
         headers.push(&names::MODEL, &model);
+        if !entry.paid.dropped_params.is_empty() {
+            headers.push(&names::DROPPED_PARAMS, entry.paid.dropped_params.join(","));
+        }
         headers.push(&names::COST, Usd::ZERO);
         if self.options.litellm_headers {
             headers.push(&names::LITELLM_CALL_ID, ledger.request_id);

@@ -1,6 +1,7 @@
 //! What the client's dialect has no words for: named in the header of a plain answer, and in the row of either.
 
 use events::Dialect;
+use policy::CachePolicy;
 use serde_json::{Value, json};
 
 use crate::harness::{ANTHROPIC_MODEL, Setup, ask, ask_stream, send, wait};
@@ -61,7 +62,10 @@ fn a_citation_without_words_is_named_beside_the_parameters_that_were_dropped() {
     let gateway = Setup::new()
         .provider("anthropic", Dialect::AnthropicMessages, &upstream.base_url())
         .route("anthropic", &[("anthropic", ANTHROPIC_MODEL)])
-        .tune_route(|route| route.drop_params = true)
+        .tune_route(|route| {
+            route.drop_params = true;
+            route.cache = Some(CachePolicy { ttl_ms: 3_600_000 });
+        })
         .budget("10")
         .start();
     let seeded = |mut body: Value| {
@@ -89,6 +93,13 @@ fn a_citation_without_words_is_named_beside_the_parameters_that_were_dropped() {
             "{body}"
         );
     }
+    // An answer of the cache was made without them, too; by now its sources are known.
+    for (body, _, row) in &cases {
+        let answer = gateway.chat(body);
+        let told =
+            ["x-tollgate-cache", "x-tollgate-dropped-params"].map(|name| answer.header(name));
+        assert_eq!(told, ["HIT", *row], "{body}");
+    }
     // A client that has the words hears all of it.
     let mut native = ask("anthropic");
     native["max_tokens"] = 9.into();
@@ -99,6 +110,7 @@ fn a_citation_without_words_is_named_beside_the_parameters_that_were_dropped() {
     let rows = gateway.close();
     let dropped: Vec<String> =
         rows.iter().map(|row| row.privacy.dropped_params.join(",")).collect();
-    let wanted: Vec<&str> = cases.iter().map(|(_, _, row)| *row).chain([""]).collect();
+    let twice = cases.iter().chain(&cases);
+    let wanted: Vec<&str> = twice.map(|(_, _, row)| *row).chain([""]).collect();
     assert_eq!(dropped, wanted);
 }
