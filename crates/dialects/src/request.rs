@@ -97,7 +97,9 @@ pub enum RequestError {
         message: String,
     },
     /// No translation exists between two dialects.
-    #[error("requests in {from} cannot be translated to {to}")]
+    #[error(
+        "a request of this kind in {from} cannot be translated to {to}: choose a model whose provider serves it"
+    )]
     NoTranslation {
         /// Dialect of the client.
         from: Dialect,

@@ -155,7 +155,7 @@ pub(super) fn tools<'r>(
             None
         }
     };
-    if request.parallel_tool_calls == Some(false) {
+    if request.forbids_parallel_calls() {
         losses.lose("parallel_tool_calls", "several calls at once cannot be forbidden there")?;
     }
     let entries = request.tools.iter().flat_map(|tool| {

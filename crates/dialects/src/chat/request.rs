@@ -50,6 +50,11 @@ impl ChatRequest<'_> {
         Ok(!self.tools.is_empty())
     }
 
+    /// Whether several calls at once are forbidden; where none may be made there is nothing to forbid.
+    pub(crate) fn forbids_parallel_calls(&self) -> bool {
+        self.parallel_tool_calls == Some(false) && !matches!(self.tool_choice, ToolChoice::None)
+    }
+
     /// Bytes of text and data, for reserving room once: the encoded request is a little larger.
     pub(crate) fn text_bytes(&self) -> usize {
         let turns = self.turns.iter().map(|turn| parts_bytes(&turn.parts));

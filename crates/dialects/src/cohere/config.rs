@@ -87,7 +87,7 @@ pub(super) fn tools<'r>(
             None
         }
     };
-    if request.parallel_tool_calls == Some(false) {
+    if request.forbids_parallel_calls() {
         losses.lose("parallel_tool_calls", "several calls at once cannot be forbidden there")?;
     }
     // Following schemas to the letter is asked for all tools or for none.

@@ -272,7 +272,7 @@ fn tool_config<'r>(
     if !request.offers_tools()? {
         return Ok(None);
     }
-    if request.parallel_tool_calls == Some(false) {
+    if request.forbids_parallel_calls() {
         losses.lose("parallel_tool_calls", "several calls at once cannot be ruled out there")?;
     }
     let (mode, name) = match &request.tool_choice {

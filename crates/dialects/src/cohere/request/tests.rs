@@ -109,6 +109,11 @@ fn what_cannot_be_carried_is_refused_by_name_or_dropped_by_name() {
         assert_eq!((error.code(), error.param()), ("unsupported_parameter", Some(param)), "{body}");
         assert_eq!(encode(&body, true).unwrap().dropped, [param], "{body}");
     }
+    // Where no tool may be called, there are no calls to have one at a time.
+    let tools = json!([{"type": "function", "function": {"name": "f"}}]);
+    let none = json!({"parallel_tool_calls": false, "tools": tools, "tool_choice": "none"});
+    let (body, dropped) = worded(&with(none));
+    assert_eq!((body["tool_choice"].as_str(), dropped.len()), (Some("NONE"), 0));
     let (_, dropped) = worded(&with(json!({"user": "u"})));
     assert_eq!(dropped, ["user"]);
 }
