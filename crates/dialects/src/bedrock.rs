@@ -74,6 +74,10 @@ impl ProviderSide for Bedrock {
         request::encode(request, target)
     }
 
+    fn cites_documents(&self) -> bool {
+        true
+    }
+
     fn decode_reply<'a>(
         &self,
         body: &'a str,

@@ -13,7 +13,7 @@ pub(crate) use citation::{
 };
 pub(crate) use reply::{ChatReply, OutputPart};
 pub(crate) use request::{
-    ChatRequest, Content, Effort, Image, JsonSchema, Part, ResponseFormat, Role, Sampling, Tool,
-    ToolChoice, Turn,
+    ChatRequest, Cited, Content, Effort, Image, JsonSchema, Part, ResponseFormat, Role, Sampling,
+    Tool, ToolChoice, Turn,
 };
 pub(crate) use stream::StreamEvent;

@@ -156,6 +156,9 @@ pub fn encode_request_at(
         Some(Route::Translated(client, provider)) => {
             let mut request = client.decode_request(utf8(body)?)?;
             request.stream |= at.is_some_and(PathModel::streams);
+            if !provider.cites_documents() {
+                request.leave_uncited();
+            }
             let named = |name: &str| client.param_name(name).into_owned();
             let mut encoded =
                 provider.encode_request(&request, target).map_err(|e| e.renamed(named))?;

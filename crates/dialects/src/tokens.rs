@@ -78,6 +78,9 @@ impl Tally {
 
     fn parts(&mut self, parts: &[Part<'_>]) {
         for part in parts {
+            if let Some(title) = part.cited.as_ref().and_then(|cited| cited.title.as_deref()) {
+                self.text(title);
+            }
             match &part.content {
                 Content::Text(text) => self.text(text),
                 Content::Image(_) | Content::Other(_) => self.flat += IMAGE_TOKENS,

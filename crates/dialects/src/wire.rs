@@ -84,6 +84,10 @@ pub(crate) trait ProviderSide: Sync {
         request: &ChatRequest<'_>,
         target: &Target<'_>,
     ) -> Result<Encoded, RequestError>;
+    /// Whether it can be asked to cite documents.
+    fn cites_documents(&self) -> bool {
+        false
+    }
     /// Reads a plain answer.
     fn decode_reply<'a>(
         &self,

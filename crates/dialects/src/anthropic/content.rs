@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::decode::value;
 use super::seal;
-use crate::chat::{Content, Image, Part, Role, Turn};
+use crate::chat::{Cited, Content, Image, Part, Role, Turn};
 use crate::json::{List, Object, Text, is_null};
 use crate::request::RequestError;
 
@@ -261,20 +261,31 @@ impl<'a> Reader<'_, 'a> {
         out: &mut Vec<Part<'a>>,
     ) -> Result<(), RequestError> {
         let missing = |member: &str| RequestError::missing(&format!("{param}.source.{member}"));
-        self.citations(param, body.citations);
         let raw = body.source.ok_or_else(|| RequestError::missing(&format!("{param}.source")))?;
         let source: SourceBody<'a> = value(&format!("{param}.source"), raw.get())?;
-        let title = body.title.map(|text| text.0);
-        match source.kind.as_str() {
-            "base64" => out.push(Part::plain(Content::Document {
-                media_type: source.media_type.ok_or_else(|| missing("media_type"))?.0,
-                data: source.data.ok_or_else(|| missing("data"))?.0,
-                title,
-            })),
+        let mut title = body.title.map(|text| text.0);
+        let cited = cited(param, body.citations);
+        let kind = source.kind.as_str();
+        let is_file = self.place == Place::Message && matches!(kind, "base64" | "text");
+        let cited = match cited {
+            Some(cited) if !is_file => {
+                self.extras.rest.push((Cow::Owned(cited.param), cited.json));
+                None
+            }
+            cited => cited,
+        };
+        match kind {
+            "base64" => {
+                let media_type = source.media_type.ok_or_else(|| missing("media_type"))?.0;
+                let data = source.data.ok_or_else(|| missing("data"))?.0;
+                let file = Content::Document { media_type, data, title };
+                out.push(Part { cited: cited.map(Box::new), ..Part::plain(file) });
+            }
             "text" => {
+                let text = Content::Text(source.data.ok_or_else(|| missing("data"))?.0);
+                let cited = cited.map(|cited| Box::new(Cited { title: title.take(), ..cited }));
                 out.extend(title.map(|title| Part::plain(Content::Text(title))));
-                let text = source.data.ok_or_else(|| missing("data"))?.0;
-                out.push(Part::plain(Content::Text(text)));
+                out.push(Part { cited, ..Part::plain(text) });
             }
             "content" => {
                 out.extend(title.map(|title| Part::plain(Content::Text(title))));
@@ -294,7 +305,8 @@ impl<'a> Reader<'_, 'a> {
         body: BlockBody<'a>,
         out: &mut Vec<Part<'a>>,
     ) -> Result<(), RequestError> {
-        self.citations(param, body.citations);
+        let cited = cited(param, body.citations);
+        self.extras.rest.extend(cited.map(|cited| (Cow::Owned(cited.param), cited.json)));
         out.extend(body.title.map(|title| Part::plain(Content::Text(title.0))));
         if let Some(raw) = body.source {
             let source: Text<'a> = value(&format!("{param}.source"), raw.get())?;
@@ -304,15 +316,13 @@ impl<'a> Reader<'_, 'a> {
             body.content.ok_or_else(|| RequestError::missing(&format!("{param}.content")))?;
         self.nested(Place::Document, (&format!("{param}.content"), content.get()), out)
     }
+}
 
-    /// Notes that the answer is to cite this.
-    fn citations(&mut self, param: &str, citations: Option<&'a RawValue>) {
-        let Some(raw) = citations else { return };
-        let asks = Object::scan(raw.get()).and_then(|citations| citations.get("enabled"));
-        if asks == Some("true") {
-            self.extras.rest.push((Cow::Owned(format!("{param}.citations")), raw.get()));
-        }
-    }
+/// Whether the answer is to cite a block.
+fn cited<'a>(param: &str, citations: Option<&'a RawValue>) -> Option<Cited<'a>> {
+    let json = citations?.get();
+    let is_asked = Object::scan(json)?.get("enabled") == Some("true");
+    is_asked.then(|| Cited { param: format!("{param}.citations"), json, title: None })
 }
 
 fn thought(body: ThoughtBody<'_>) -> Content<'_> {

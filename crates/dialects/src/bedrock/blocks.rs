@@ -196,7 +196,13 @@ impl Writer<'_> {
         Ok(match &part.content {
             // Empty text is refused by the provider and says nothing.
             Content::Text(text) if text.trim().is_empty() => None,
-            Content::Text(text) => Some(Block::Text(text)),
+            Content::Text(text) => Some(match &part.cited {
+                Some(cited) => {
+                    let name = self.names.name(cited.title.as_deref());
+                    Block::Document(Document::text(text, name).cited(true))
+                }
+                None => Block::Text(text),
+            }),
             Content::Image(image) => {
                 media::picture(image, &content, self.losses)?.map(Block::Image)
             }
@@ -207,7 +213,7 @@ impl Writer<'_> {
                     let why = format!("files of type {media_type} are not taken");
                     self.losses.lose(&content, &why)?;
                 }
-                file.map(Block::Document)
+                file.map(|file| Block::Document(file.cited(part.cited.is_some())))
             }
             Content::ToolCall { id, name, arguments, .. } => {
                 let input = input(arguments, param)?;

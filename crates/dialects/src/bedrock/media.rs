@@ -45,12 +45,21 @@ pub(super) struct Document<'r> {
     format: &'static str,
     name: String,
     source: Source<'r>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    citations: Option<Citations>,
+}
+
+/// Whether answers cite a file (botocore 1.44, `CitationsConfig`).
+#[derive(Serialize)]
+struct Citations {
+    enabled: bool,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Source<'r> {
     Bytes(&'r str),
+    Text(&'r str),
     S3Location { uri: &'r str },
 }
 
@@ -89,7 +98,19 @@ pub(super) fn document<'r>(
     name: impl FnOnce() -> String,
 ) -> Option<Document<'r>> {
     let format = named(&FILES, media_type)?;
-    Some(Document { format, name: name(), source: Source::Bytes(data) })
+    Some(Document { format, name: name(), source: Source::Bytes(data), citations: None })
+}
+
+impl<'r> Document<'r> {
+    /// A text that is a file.
+    pub(super) const fn text(text: &'r str, name: String) -> Self {
+        Self { format: "txt", name, source: Source::Text(text), citations: None }
+    }
+
+    /// The same, to be cited or not.
+    pub(super) fn cited(self, is_cited: bool) -> Self {
+        Self { citations: is_cited.then_some(Citations { enabled: true }), ..self }
+    }
 }
 
 fn named(names: &[(&str, &'static str)], media_type: &str) -> Option<&'static str> {

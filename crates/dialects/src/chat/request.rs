@@ -55,6 +55,22 @@ impl ChatRequest<'_> {
         self.parallel_tool_calls == Some(false) && !matches!(self.tool_choice, ToolChoice::None)
     }
 
+    /// For providers that cannot be asked to cite a document: that it is to be cited is left out by name.
+    pub(crate) fn leave_uncited(&mut self) {
+        for turn in &mut self.turns {
+            if turn.parts.iter().all(|part| part.cited.is_none()) {
+                continue;
+            }
+            for mut part in std::mem::take(&mut turn.parts) {
+                if let Some(cited) = part.cited.take() {
+                    self.rest.push((Cow::Owned(cited.param), cited.json));
+                    turn.parts.extend(cited.title.map(|title| Part::plain(Content::Text(title))));
+                }
+                turn.parts.push(part);
+            }
+        }
+    }
+
     /// Bytes of text and data, for reserving room once: the encoded request is a little larger.
     pub(crate) fn text_bytes(&self) -> usize {
         let turns = self.turns.iter().map(|turn| parts_bytes(&turn.parts));
@@ -117,12 +133,24 @@ pub(crate) struct Part<'a> {
     pub(crate) content: Content<'a>,
     /// A cache breakpoint after this part, as the client wrote it.
     pub(crate) cache_control: Option<&'a RawValue>,
+    /// Set on a file, or a text that is one, which the answer is to cite.
+    pub(crate) cited: Option<Box<Cited<'a>>>,
+}
+
+/// A document that is to be cited.
+#[derive(Debug)]
+pub(crate) struct Cited<'a> {
+    /// The parameter that says so, and its JSON.
+    pub(crate) param: String,
+    pub(crate) json: &'a str,
+    /// What the document is called, if it is a text: a file knows that itself.
+    pub(crate) title: Option<Cow<'a, str>>,
 }
 
 impl<'a> Part<'a> {
     /// A part without a cache breakpoint.
     pub(crate) fn plain(content: Content<'a>) -> Self {
-        Self { content, cache_control: None }
+        Self { content, cache_control: None, cited: None }
     }
 }
 

@@ -114,10 +114,8 @@ pub(super) fn turn(message: MessageBody<'_>, position: usize) -> Result<Turn<'_>
         let call_id = message
             .tool_call_id
             .ok_or_else(|| RequestError::missing(&format!("messages[{position}].tool_call_id")))?;
-        parts.push(Part {
-            content: Content::ToolResult { call_id: call_id.0, parts: content, is_error: false },
-            cache_control: message.cache_control,
-        });
+        let result = Content::ToolResult { call_id: call_id.0, parts: content, is_error: false };
+        parts.push(Part { cache_control: message.cache_control, ..Part::plain(result) });
         return Ok(Turn { role, parts, position, has_name });
     }
     parts.extend(content);
@@ -200,7 +198,7 @@ fn part<'a>(body: PartBody<'a>, param: impl Fn() -> String) -> Result<Part<'a>, 
         },
         _ => Content::Other(kind.0),
     };
-    Ok(Part { content, cache_control: body.cache_control })
+    Ok(Part { cache_control: body.cache_control, ..Part::plain(content) })
 }
 
 /// An image given as `{"url": …}`, or as the URL alone, which many clients write.

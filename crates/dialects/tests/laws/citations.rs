@@ -283,3 +283,43 @@ fn a_turn_that_brings_its_citations_back_is_taken() {
         assert!(String::from_utf8_lossy(&sent.body.whole()).contains(CITED), "{provider}");
     }
 }
+
+/// Documents an application wants cited: one that can be asked to cite them is, by what it calls a document; for any
+/// other the parameter is named.
+#[test]
+fn documents_to_be_cited_reach_the_provider_that_can_be_asked_to() {
+    let text = json!({"type": "document", "title": "Tarife", "citations": {"enabled": true},
+        "source": {"type": "text", "media_type": "text/plain", "data": "Zoll: 3 €."}});
+    let file = json!({"type": "document", "title": "tarife.pdf", "citations": {"enabled": true},
+        "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERg=="}});
+    let uncited = json!({"type": "document", "title": "Notiz", "citations": {"enabled": false},
+        "source": {"type": "text", "media_type": "text/plain", "data": "Nur Text."}});
+    let question = json!({"type": "text", "text": "Wie viel?"});
+    let ask = json!({"model": "r", "max_tokens": 9, "messages": [
+        {"role": "user", "content": [text, file, uncited, question]}]});
+    let body = Bytes::from(ask.to_string());
+    let sent = |dialect, drop_params| {
+        let target = dialects::Target { dialect, model: "m", max_output_tokens: None, drop_params };
+        dialects::encode_request_at(Dialect::AnthropicMessages, None, &body, &target)
+    };
+    let converse = sent(Dialect::BedrockConverse, false).unwrap();
+    let told: Value = serde_json::from_slice(&converse.body.whole()).unwrap();
+    let enabled = json!({"enabled": true});
+    assert_eq!(
+        told["messages"][0]["content"],
+        json!([
+            {"document": {"format": "txt", "name": "Tarife", "source": {"text": "Zoll: 3 €."}, "citations": enabled}},
+            {"document": {"format": "pdf", "name": "tarife", "source": {"bytes": "JVBERg=="}, "citations": enabled}},
+            {"text": "Notiz"}, {"text": "Nur Text."}, {"text": "Wie viel?"}])
+    );
+    for provider in [Dialect::OpenaiChat, Dialect::OpenaiResponses, Dialect::GeminiGenerate] {
+        let error = sent(provider, false).unwrap_err();
+        assert_eq!(error.param(), Some("messages[0].content[0].citations"), "{provider}");
+        let sent = sent(provider, true).unwrap();
+        let named = ["messages[0].content[0].citations", "messages[0].content[1].citations"];
+        assert_eq!(sent.dropped, named, "{provider}");
+        let told = String::from_utf8(sent.body.whole().to_vec()).unwrap();
+        let at = |words: &str| told.find(words).unwrap_or_else(|| panic!("{provider}: {words}"));
+        assert!(at("Tarife") < at("Zoll: 3 €.") && at("Zoll") < at("Wie viel?"), "{provider}");
+    }
+}
