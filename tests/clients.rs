@@ -2,7 +2,7 @@
 //! the ledger holds.
 
 use serde_json::Value;
-use simulator::{CITED_ANSWER, CITED_TITLE, CITED_URL, CITED_WORDS};
+use simulator::{CITED_ANSWER, CITED_PASSAGE, CITED_TITLE, CITED_URL, CITED_WORDS};
 use units::Usd;
 
 use crate::harness::{Row, Setup, Shared, Tollgate, tools};
@@ -231,15 +231,34 @@ fn what_an_answer_rests_on_is_read_by_every_sdk_from_every_dialect() {
         let expected = [CITED_ANSWER, CITED_WORDS, block, CITED_URL, CITED_TITLE];
         let arguments: Vec<&str> = asked.into_iter().chain(expected).collect();
         let text = tools::python("citations_sdk.py", &arguments);
-        let seen: Value = serde_json::from_str(&text).unwrap();
-        let requests = seen["requests"].as_array().unwrap();
-        assert_eq!(requests.len(), 8, "{route}");
-        for request in requests {
-            let row = tollgate.row_of(request.as_str().unwrap());
-            assert_eq!(row.text("usage_source"), "provider", "{route}");
-            let billed = billed_for(&tollgate, &row);
-            assert!(billed.is_some(), "{route}");
-            assert_eq!(row.usd("cost_usd"), billed, "{route}");
-        }
+        assert_billed(&tollgate, &text, 8, route);
+    }
+}
+
+/// A document of the request, cited by its place: of the provider's own dialect, and of Converse, which is
+/// asked for it in its own words.
+#[test]
+fn a_document_of_the_request_is_cited_by_its_own_dialect_and_by_converse() {
+    let tollgate = SHARED.get(setup);
+    let client = tollgate.client("search");
+    for route in ["by-messages", "by-bedrock"] {
+        let base_url = client.base_url();
+        let arguments = [&base_url, client.key(), route, CITED_ANSWER, CITED_WORDS, CITED_PASSAGE];
+        let text = tools::python("documents_sdk.py", &arguments);
+        assert_billed(&tollgate, &text, 2, route);
+    }
+}
+
+/// Finds the requests a script lists, so many, at what the provider bills for them.
+fn assert_billed(tollgate: &Tollgate, told: &str, count: usize, route: &str) {
+    let told: Value = serde_json::from_str(told).unwrap();
+    let requests = told["requests"].as_array().unwrap();
+    assert_eq!(requests.len(), count, "{route}");
+    for request in requests {
+        let row = tollgate.row_of(request.as_str().unwrap());
+        assert_eq!(row.text("usage_source"), "provider", "{route}");
+        let billed = billed_for(tollgate, &row);
+        assert!(billed.is_some(), "{route}");
+        assert_eq!(row.usd("cost_usd"), billed, "{route}");
     }
 }

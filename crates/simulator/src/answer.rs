@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use crate::ask::{Ask, Limits, Thinking, Wish};
+use crate::ask::{Ask, Thinking, Wish};
 use crate::bill::Quantities;
 use crate::dice::{Dice, mix};
+use crate::prompt::Document;
 use crate::script::{AnswerSize, Script};
 use crate::tokens::Measure;
 use crate::{cited, instance, prose};
@@ -31,6 +32,8 @@ pub(crate) struct Answer {
     pub(crate) usage: Quantities,
     /// What a further model was asked meanwhile, billed on that model.
     pub(crate) advice: Vec<Advice>,
+    /// The document it cites, instead of a page.
+    pub(crate) document: Option<Document>,
     /// Whether usage is told at all.
     pub(crate) tells_usage: bool,
     /// Whether a stream's client asked for its usage.
@@ -138,6 +141,7 @@ pub(crate) fn compose(
         choices,
         usage,
         advice: advise(ask, around),
+        document: ask.prompt.to_cite().cloned(),
         tells_usage: !around.script.no_usage,
         wants_usage: ask.wants_usage,
     }
@@ -198,7 +202,7 @@ fn write_choice(ask: &Ask, mut dice: Dice, around: &Circumstances<'_>) -> Choice
     }
     let mut finish = Finish::Stop;
     match &ask.wish {
-        Wish::Text => finish = write_text(&mut parts, &mut room, &mut dice, (&ask.limits, around)),
+        Wish::Text => finish = write_text(&mut parts, &mut room, &mut dice, (ask, around)),
         Wish::Json(schema) => {
             let text = instance::of_schema(schema, &mut dice).to_string();
             room.push(&mut parts, PartKind::Text, text, Measure::Json);
@@ -219,9 +223,9 @@ fn write_text(
     parts: &mut Vec<Part>,
     room: &mut Room,
     dice: &mut Dice,
-    (limits, around): (&Limits, &Circumstances<'_>),
+    (ask, around): (&Ask, &Circumstances<'_>),
 ) -> Finish {
-    if around.script.cites {
+    if around.script.cites || ask.prompt.to_cite().is_some() {
         for piece in cited::pieces(around.cuts_citations) {
             room.push(parts, PartKind::Text, piece.to_owned(), Measure::Words);
         }
@@ -238,7 +242,7 @@ fn write_text(
             prose::words(dice, words.min(room.beyond()))
         }
     };
-    let found = limits.stops.iter().filter(|stop| !stop.is_empty());
+    let found = ask.limits.stops.iter().filter(|stop| !stop.is_empty());
     let first = found.filter_map(|stop| text.find(stop.as_str()).map(|at| (at, stop))).min();
     let (text, finish) = match first {
         Some((at, stop)) => (text[..at].to_owned(), Finish::StopSequence(stop.clone())),

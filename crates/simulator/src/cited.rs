@@ -14,7 +14,7 @@ pub const CITED_URL: &str = "https://tolls.example/brücken?at=gate&n=1";
 /// Its title.
 pub const CITED_TITLE: &str = "Zoll \u{2013} \"all\" bridges";
 /// What the page says.
-pub(crate) const CITED_PASSAGE: &str = "Tolls are paid at the gate.";
+pub const CITED_PASSAGE: &str = "Tolls are paid at the gate.";
 
 /// The answer, in one piece, or cut where what it rests on changes.
 pub(crate) fn pieces(is_cut: bool) -> Vec<&'static str> {

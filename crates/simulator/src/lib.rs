@@ -43,7 +43,7 @@ pub mod traffic;
 mod whole;
 
 pub use bill::{Bill, BilledRequest, Quantities};
-pub use cited::{CITED_ANSWER, CITED_TITLE, CITED_URL, CITED_WORDS};
+pub use cited::{CITED_ANSWER, CITED_PASSAGE, CITED_TITLE, CITED_URL, CITED_WORDS};
 pub use error::{ScriptError, SimulatorError};
 pub use options::{AWS_CREDENTIALS, SimulatorOptions};
 pub use script::{AnswerSize, Reply, Script};

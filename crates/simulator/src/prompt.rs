@@ -35,6 +35,17 @@ pub(crate) struct Prompt {
     next_step: u64,
     steps: Vec<Prefix>,
     marks: Vec<(Prefix, Lifetime)>,
+    documents: usize,
+    to_cite: Option<Document>,
+}
+
+/// A document among those of a prompt.
+#[derive(Debug, Clone)]
+pub(crate) struct Document {
+    /// Its place among them.
+    pub(crate) index: usize,
+    /// What it is called.
+    pub(crate) name: String,
 }
 
 impl Prompt {
@@ -46,7 +57,22 @@ impl Prompt {
             next_step: CACHEABLE_TOKENS_MIN,
             steps: Vec::new(),
             marks: Vec::new(),
+            documents: 0,
+            to_cite: None,
         }
+    }
+
+    /// Notes that what was added was a document; the first that is to be cited is.
+    pub(crate) fn document(&mut self, name: &str, is_cited: bool) {
+        if is_cited && self.to_cite.is_none() {
+            self.to_cite = Some(Document { index: self.documents, name: name.to_owned() });
+        }
+        self.documents += 1;
+    }
+
+    /// The document the answer is to cite.
+    pub(crate) const fn to_cite(&self) -> Option<&Document> {
+        self.to_cite.as_ref()
     }
 
     /// Adds text; a piece never shares a word with the one before it.

@@ -85,7 +85,8 @@ fn table() -> (String, Vec<String>) {
          Citations are looked for as a page of the web. A document (a file, a passage the client gave) \
          reaches clients of\nanthropic_messages and gemini_generate, those of openai_responses where it \
          has an id or a title, and those of\nopenai_chat never, whose only citation is of a page. An \
-         answer's first 512 citations are kept.\nWhat is left out is told as `citations` among the dropped \
+         answer's first 512 citations are kept.\nThat a document of the request is to be cited is asked of \
+         anthropic_messages and bedrock_converse, of others it cannot be.\nWhat is left out is told as `citations` among the dropped \
          parameters: in the header of a plain answer, and\nin the row of any.\n",
     );
     let (mut reasons, mut failures) = (BTreeMap::<String, usize>::new(), Vec::new());

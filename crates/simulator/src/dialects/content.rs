@@ -30,6 +30,12 @@ pub(super) struct Part<'a> {
     /// Arguments of a tool's call.
     #[serde(borrow)]
     pub(super) input: Option<&'a RawValue>,
+    /// What a document is called.
+    #[serde(borrow)]
+    pub(super) title: Option<&'a RawValue>,
+    /// Whether a document is to be cited, or what a text in the history cites.
+    #[serde(borrow)]
+    pub(super) citations: Option<&'a RawValue>,
     /// Whether the prompt up to here is to be cached.
     pub(super) cache_control: Option<CacheControl>,
 }

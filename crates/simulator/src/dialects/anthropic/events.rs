@@ -67,7 +67,7 @@ impl Events for BlockEvents {
                     delta(out, place, ("signature_delta", "signature"), &signature(self.serial));
                 }
                 if answer.choices[choice].parts[index].citation().is_some() {
-                    let delta = json!({"type": "citations_delta", "citation": source()});
+                    let delta = json!({"type": "citations_delta", "citation": source(answer)});
                     let told =
                         json!({"type": "content_block_delta", "index": place, "delta": delta});
                     event(out, "content_block_delta", &told);

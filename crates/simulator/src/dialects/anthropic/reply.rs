@@ -117,8 +117,15 @@ pub(super) fn empty_block(answer: &Answer, index: usize, part: &Part) -> Value {
     }
 }
 
-/// The page a block rests on.
-pub(super) fn source() -> Value {
+/// The page, or the document, a block rests on.
+pub(super) fn source(answer: &Answer) -> Value {
+    if let Some(document) = &answer.document {
+        return json!({
+            "type": "char_location", "cited_text": CITED_PASSAGE, "document_index": document.index,
+            "document_title": document.name, "file_id": null, "start_char_index": 0,
+            "end_char_index": CITED_PASSAGE.chars().count(),
+        });
+    }
     json!({
         "type": "web_search_result_location", "cited_text": CITED_PASSAGE, "url": CITED_URL,
         "title": CITED_TITLE, "encrypted_index": "Eo8BCioIAhgBIiQ",
@@ -153,7 +160,7 @@ fn block(answer: &Answer, index: usize, part: &Part) -> Value {
         PartKind::Text => {
             block["text"] = part.text.as_str().into();
             if part.citation().is_some() {
-                block["citations"] = json!([source()]);
+                block["citations"] = json!([source(answer)]);
             }
         }
         // Arguments cut by the token limit are no object any more: the input stays empty.

@@ -241,7 +241,14 @@ fn read_part(
             hints.note(&text);
             prompt.text(&text);
         }
-        "image" | "document" => content::attach(prompt, whole),
+        "image" => content::attach(prompt, whole),
+        "document" => {
+            content::attach(prompt, whole);
+            let title = part.title.map(content::text_of).unwrap_or_default();
+            let citations: Option<Value> =
+                part.citations.and_then(|raw| serde_json::from_str(raw.get()).ok());
+            prompt.document(&title, citations.is_some_and(|it| it["enabled"] == true));
+        }
         "tool_use" => prompt.text(part.input.map_or("", RawValue::get)),
         "tool_result" => {
             prompt.text(&part.content.map(content::text_of).unwrap_or_default());

@@ -77,7 +77,7 @@ impl Events for ConverseEvents {
                     self.delta(out, index, &json!({"reasoningContent": {"signature": signature}}));
                 }
                 if answer.choices[choice].parts[index].citation().is_some() {
-                    self.delta(out, index, &json!({"citation": source()}));
+                    self.delta(out, index, &json!({"citation": source(answer)}));
                 }
                 self.event(out, "contentBlockStop", json!({"contentBlockIndex": index}));
             }

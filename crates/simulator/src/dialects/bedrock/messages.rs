@@ -111,6 +111,7 @@ impl<'p> Reader<'p> {
                     ));
                 }
                 self.attachment(value, &FILES, place)?;
+                self.prompt.document(name, value["citations"]["enabled"] == true);
             }
             "toolUse" | "toolResult" if !self.has_tools => {
                 return Err(Refusal::invalid(
@@ -164,6 +165,10 @@ impl<'p> Reader<'p> {
                 let text = bytes.as_str().filter(|text| !text.is_empty()).ok_or_else(told)?;
                 STANDARD.decode(text).map_err(|_| told())?;
                 attach(self.prompt, text);
+            }
+            ("text", text) => {
+                let text = text.as_str().filter(|text| !text.is_empty()).ok_or_else(told)?;
+                self.prompt.text(text);
             }
             ("s3Location", place) => attach(self.prompt, &place.to_string()),
             _ => return Err(told()),

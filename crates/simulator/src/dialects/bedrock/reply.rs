@@ -21,7 +21,7 @@ pub(super) fn encode(answer: &Answer) -> Vec<u8> {
                 "text": part.text, "signature": thought_signature(answer.serial),
             }}}),
             PartKind::Text if part.citation().is_some() => json!({"citationsContent": {
-                "content": [{"text": part.text}], "citations": [source()],
+                "content": [{"text": part.text}], "citations": [source(answer)],
             }}),
             PartKind::Text => json!({"text": part.text}),
             // Arguments cut by the token limit are no object any more: the input stays empty.
@@ -44,8 +44,16 @@ pub(super) fn encode(answer: &Answer) -> Vec<u8> {
     to_json(&body)
 }
 
-/// The page a block rests on.
-pub(super) fn source() -> Value {
+/// The page, or the document, a block rests on.
+pub(super) fn source(answer: &Answer) -> Value {
+    if let Some(document) = &answer.document {
+        let end = CITED_PASSAGE.chars().count();
+        return json!({
+            "title": document.name,
+            "sourceContent": [{"text": CITED_PASSAGE}],
+            "location": {"documentChar": {"documentIndex": document.index, "start": 0, "end": end}},
+        });
+    }
     json!({
         "title": CITED_TITLE,
         "sourceContent": [{"text": CITED_PASSAGE}],
