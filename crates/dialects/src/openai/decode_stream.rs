@@ -61,8 +61,6 @@ pub(super) struct ChunkDecoder {
     has_usage: bool,
     is_finished: bool,
     calls: Vec<OpenCall>,
-    /// The latest call has had no arguments yet.
-    is_bare: bool,
     /// The text told, looked through for marks of sources.
     marks: Marks,
     /// The sources they count.
@@ -76,6 +74,8 @@ struct OpenCall {
     /// Where the provider counts it.
     index: u64,
     id: String,
+    /// It has had no arguments yet. More calls may begin before it gets them.
+    is_bare: bool,
 }
 
 impl ChunkDecoder {
@@ -160,11 +160,9 @@ impl ChunkDecoder {
                 if at == CALLS_MAX {
                     return Err(StreamError::Garbage("it holds more calls than any answer".into()));
                 }
-                self.complete(steps);
-                self.is_bare = true;
                 let id = id.unwrap_or_else(|| Cow::Owned(format!("call_{at}")));
                 let index = told.unwrap_or(at as u64);
-                self.calls.push(OpenCall { index, id: id.as_ref().to_owned() });
+                self.calls.push(OpenCall { index, id: id.as_ref().to_owned(), is_bare: true });
                 let name = function.name.as_ref().map_or(Cow::Borrowed(""), |name| name.0.clone());
                 facts.output.push(&name);
                 let signature = piece.extra_content.and_then(signature);
@@ -174,18 +172,20 @@ impl ChunkDecoder {
         };
         let json = function.arguments();
         if !json.is_empty() {
-            self.is_bare &= at + 1 != self.calls.len();
+            self.calls[at].is_bare = false;
             facts.output.push(&json);
             steps.push(StreamEvent::ToolArguments { index: at_most(at), json });
         }
         Ok(())
     }
 
-    /// A call without arguments has none: `{}`.
+    /// A call that got no arguments by the end has none: `{}`.
     fn complete(&mut self, steps: &mut Vec<StreamEvent<'_>>) {
-        if std::mem::take(&mut self.is_bare) {
-            let index = at_most(self.calls.len().saturating_sub(1));
-            steps.push(StreamEvent::ToolArguments { index, json: Cow::Borrowed("{}") });
+        for (at, call) in self.calls.iter_mut().enumerate() {
+            if std::mem::take(&mut call.is_bare) {
+                let json = Cow::Borrowed("{}");
+                steps.push(StreamEvent::ToolArguments { index: at_most(at), json });
+            }
         }
     }
 }

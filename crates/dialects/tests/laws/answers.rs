@@ -8,7 +8,7 @@ use bytes::Bytes;
 use dialects::{Facts, ReplyContext, Usage, transcode_reply};
 use events::Dialect;
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 use units::Usd;
 
 use crate::bodies::{CLIENTS, PROVIDERS, events_of, told};
@@ -147,6 +147,97 @@ fn a_stream_worded_for_a_client_reads_back_as_what_was_said() {
 }
 
 /// JSON values whose spelling a tree would not keep.
+/// What a client reads of the calls in a stream: names and arguments, in its own words.
+fn calls_read(client: Dialect, stream: &[u8]) -> Vec<(String, Value)> {
+    let events = events_of(stream);
+    let events = events.iter().filter_map(|data| serde_json::from_str::<Value>(data).ok());
+    let name = |json: &Value| json.as_str().unwrap().to_owned();
+    let object = |json: &str| serde_json::from_str(json).unwrap_or_else(|_| json.into());
+    let mut calls: Vec<(String, Value)> = Vec::new();
+    let mut open = String::new();
+    for event in events {
+        match client {
+            Dialect::AnthropicMessages => {
+                open.push_str(event["delta"]["partial_json"].as_str().unwrap_or_default());
+                if event["type"] == "content_block_start" {
+                    calls.push((
+                        name(&event["content_block"]["name"]),
+                        event["content_block"]["input"].clone(),
+                    ));
+                } else if event["type"] == "content_block_stop" && !open.is_empty() {
+                    calls.last_mut().unwrap().1 = object(&std::mem::take(&mut open));
+                }
+            }
+            Dialect::OpenaiResponses if event["type"] == "response.completed" => {
+                for item in event["response"]["output"].as_array().unwrap() {
+                    calls.push((name(&item["name"]), object(item["arguments"].as_str().unwrap())));
+                }
+            }
+            Dialect::GeminiGenerate => {
+                for part in
+                    event["candidates"][0]["content"]["parts"].as_array().into_iter().flatten()
+                {
+                    if let Some(call) = part.get("functionCall") {
+                        calls.push((name(&call["name"]), call["args"].clone()));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    calls
+}
+
+/// Calls that begin without arguments and get them in turns, as some servers stream parallel calls; one that
+/// never gets any has none.
+#[test]
+fn calls_whose_arguments_come_in_turns_keep_them() {
+    let begun = |index: u32, name: &str| {
+        json!({"index": index, "id": format!("call_{name}"), "type": "function",
+            "function": {"name": name, "arguments": ""}})
+    };
+    let more = |index: u32, piece: &str| json!({"index": index, "function": {"arguments": piece}});
+    for turns in [
+        [
+            begun(0, "f"),
+            begun(1, "g"),
+            begun(2, "h"),
+            more(0, "{\"p\":"),
+            more(1, "{\"q\":"),
+            more(0, "1}"),
+            more(1, "2}"),
+        ],
+        [
+            begun(0, "f"),
+            begun(1, "g"),
+            more(1, "{\"q\":"),
+            begun(2, "h"),
+            more(0, "{\"p\":"),
+            more(1, "2}"),
+            more(0, "1}"),
+        ],
+    ] {
+        let chunk = |delta: Value, end: Value| {
+            let choice = json!({"index": 0, "delta": delta, "finish_reason": end});
+            format!("data: {}\n\n", json!({"id": "c", "model": "m", "choices": [choice]}))
+        };
+        let mut stream: String =
+            turns.iter().map(|call| chunk(json!({"tool_calls": [call]}), Value::Null)).collect();
+        stream.push_str(&chunk(json!({}), json!("tool_calls")));
+        stream.push_str("data: [DONE]\n\n");
+        let expected = [("f", json!({"p": 1})), ("g", json!({"q": 2})), ("h", json!({}))]
+            .map(|(name, args)| (name.to_owned(), args));
+        for client in
+            [Dialect::AnthropicMessages, Dialect::OpenaiResponses, Dialect::GeminiGenerate]
+        {
+            let (bytes, error, _) =
+                told((Dialect::OpenaiChat, client), &context(false), [stream.as_bytes()]);
+            assert!(error.is_none(), "{client}: {error:?}");
+            assert_eq!(calls_read(client, &bytes), expected, "{client}");
+        }
+    }
+}
+
 fn spelling() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("1.0".to_owned()),
