@@ -52,7 +52,10 @@ impl Sense {
             if function["name"].is_string() {
                 self.calls.push((text(&function["name"]), String::new()));
             }
-            if let Some((_, arguments)) = self.calls.last_mut() {
+            // A stream says which call it goes on with.
+            let told = call["index"].as_u64().and_then(|index| usize::try_from(index).ok());
+            let at = told.or(self.calls.len().checked_sub(1));
+            if let Some((_, arguments)) = at.and_then(|at| self.calls.get_mut(at)) {
                 arguments.push_str(&text(&function["arguments"]));
             }
         }

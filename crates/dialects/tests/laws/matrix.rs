@@ -81,12 +81,13 @@ fn table() -> (String, Vec<String>) {
          `TOLLGATE_WRITE_TABLE=1 cargo test -p dialects --test laws`.\n\n\
          `pass`: what the client meant reaches the provider, and what the provider said the client. \
          A number: not\ncarried, for the reason below. Between equal dialects every byte stays but \
-         for what policy must change.\n\n\
+         for what policy must change.\nEach cell tries one shape of its feature (a picture is data, not an address): \
+         other shapes may be a 400 that names\nthe parameter.\n\n\
          Citations are looked for as a page of the web. A document (a file, a passage the client gave) \
          reaches clients of\nanthropic_messages and gemini_generate, those of openai_responses where it \
          has an id or a title, and those of\nopenai_chat never, whose only citation is of a page. An \
          answer's first 512 citations are kept.\nThat a document of the request is to be cited is asked of \
-         anthropic_messages and bedrock_converse, of others it cannot be.\nWhat is left out is told as `citations` among the dropped \
+         anthropic_messages and bedrock_converse, not of others.\nWhat is left out is told as `citations` among the dropped \
          parameters: in the header of a plain answer, and\nin the row of any.\n",
     );
     let (mut reasons, mut failures) = (BTreeMap::<String, usize>::new(), Vec::new());
